@@ -1,0 +1,160 @@
+"""The Ray executor: one actor a CPU, each keeping its models loaded, items handed out as actors come free.
+
+A killed actor is started again and its item tried again; an item that keeps killing its worker, or raises, ends the
+map with an error that names it. Nothing is ever skipped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from pipeline.errors import QuarryError, RunFailed, UsageError
+from pipeline.side import Worker
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Ray's own use of deprecated modules says nothing to our users
+    import ray
+    from ray.exceptions import RayActorError, RayTaskError
+
+T = TypeVar("T")
+LIVES = 3  # how often an item may lose its worker before the run fails
+
+
+class _Actor:
+    """A worker process."""
+
+    def __init__(self) -> None:
+        self.worker = Worker()
+
+    def run(self, task: Callable[[Any, Worker], T], item: Any) -> T:
+        return task(item, self.worker)
+
+
+class RayExecutor:
+    """Ray actors on this machine, or on the cluster at `address`; see pipeline.side.Executor. A context manager."""
+
+    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        self._asked = workers
+        self.workers = workers or 1
+        self._address = address
+        self._actors: list[Any] = []
+        self._gpus = 0.0
+
+    def __enter__(self) -> RayExecutor:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if self._address:
+                    _reachable(self._address)
+                    del quiet["include_dashboard"]
+                    ray.init(address=self._address, **quiet)
+                else:
+                    # --workers counts processes, and may be more than the machine has cores.
+                    ray.init(num_cpus=self._asked or os.cpu_count(), **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UsageError(f"Ray does not start at '{self._address or 'this machine'}' ({error}).") from None
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        self.workers = min(self._asked or cpus, cpus)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._actors = []
+        ray.shutdown()
+
+    def map(
+        self, task: Callable[[Any, Worker], T], items: Iterable[Any], *, alone: bool = False, gpus: float = 0.0
+    ) -> Iterator[tuple[int, T]]:
+        waiting = list(enumerate(items))
+        if not waiting:
+            return
+        if gpus > ray.cluster_resources().get("GPU", 0):
+            raise UsageError(f"a stage asks for {gpus:g} GPUs a worker, and Ray has fewer; set the stage to use the CPU.")
+        actors = [self._start(gpus, cpus=0)] if alone else self._pool(gpus, len(waiting))
+        shared = ray.put(task)
+        free, running, lives = list(actors), {}, dict.fromkeys(range(len(waiting)), LIVES)
+        waiting.reverse()
+        try:
+            while waiting or running:
+                while free and waiting:
+                    index, item = waiting.pop()
+                    actor = free.pop()
+                    running[actor.run.remote(shared, item)] = (index, item, actor)
+                done, _ = ray.wait(list(running))
+                for ready in done:
+                    index, item, actor = running.pop(ready)
+                    try:
+                        result = ray.get(ready)
+                    except RayActorError:
+                        lives[index] -= 1
+                        if lives[index] == 0:
+                            raise RunFailed(
+                                f"{_shown(item)} lost its worker {LIVES} times (killed, or out of memory); "
+                                "give the machine more memory or fewer workers and run again."
+                            ) from None
+                        waiting.append((index, item))
+                        free.append(self._replace(actor, gpus, alone))
+                        continue
+                    except RayTaskError as error:
+                        raise _cause(error) from None
+                    free.append(actor)
+                    yield index, result
+        finally:
+            if alone:
+                for actor in free + [actor for _, _, actor in running.values()]:
+                    ray.kill(actor)
+            elif running:
+                self._stop()  # an error or an interrupt: what is still running is not wanted
+
+    def _pool(self, gpus: float, wanted: int) -> list[Any]:
+        if gpus != self._gpus:
+            self._stop()
+            self._gpus = gpus
+        while len(self._actors) < min(self.workers, wanted):
+            self._actors.append(self._start(gpus))
+        return list(self._actors)
+
+    def _start(self, gpus: float, cpus: int = 1) -> Any:
+        return ray.remote(num_cpus=cpus, num_gpus=gpus)(_Actor).remote()
+
+    def _replace(self, dead: Any, gpus: float, alone: bool) -> Any:
+        fresh = self._start(gpus, cpus=0 if alone else 1)
+        if not alone:
+            self._actors[self._actors.index(dead)] = fresh
+        return fresh
+
+    def _stop(self) -> None:
+        for actor in self._actors:
+            ray.kill(actor)
+        self._actors = []
+
+
+def _cause(error: RayTaskError) -> BaseException:
+    """The exception the task raised: ours as it is, a bug with the traceback of the worker as its note."""
+    cause: BaseException = error.cause
+    if isinstance(cause, QuarryError):
+        return cause
+    cause.add_note(str(error))
+    return cause
+
+
+def _shown(item: Any) -> str:
+    text = str(item)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _reachable(address: str) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError):
+        raise UsageError(f"there is no Ray cluster at '{address}'; start one with 'ray start --head', or leave --ray out.") from None

@@ -1,0 +1,67 @@
+"""What a pass's output depends on, as one short hash: change nothing and it is found again, change one field and it is not.
+
+A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, and its fields,
+files by the digest of their content; placement (workers, paths, addresses) never counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import metadata
+from typing import Any
+
+import fsspec
+
+from pipeline.errors import UsageError
+from pipeline.stage import CONTENT, PLACEMENT, Stage
+
+
+def digest_bytes(data: bytes) -> str:
+    """Hex of the 128-bit blake2b."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_file(path: str) -> str:
+    """Digest of a file's content; UsageError where it cannot be read."""
+    try:
+        with fsspec.open(path, "rb") as file:
+            return digest_bytes(file.read())
+    except OSError as error:
+        raise UsageError(f"cannot read '{path}' ({error.strerror or type(error).__name__}).") from None
+
+
+def stage_identity(name: str, stage: Stage) -> dict[str, Any]:
+    """Everything about a stage that its output depends on, as plain data."""
+    return {
+        "name": name,
+        "class": type(stage).__name__,
+        "revision": stage.revision,
+        "depends": {distribution: metadata.version(distribution) for distribution in stage.depends},
+        "fields": _fields(stage),
+    }
+
+
+def fingerprint(upstream: str, identities: list[dict[str, Any]]) -> str:
+    """Hash of the stages of a pass upon the fingerprint of the pass before; 12 hex digits."""
+    return digest_bytes(json.dumps([upstream, identities], sort_keys=True).encode())[:12]
+
+
+def _fields(stage: Stage) -> dict[str, Any]:
+    plain = stage.model_dump(mode="json")
+    for name, field in type(stage).model_fields.items():
+        if PLACEMENT in field.metadata:
+            del plain[name]
+        elif is_content(stage, name) and plain[name] is not None:
+            plain[name] = {"content": digest_file(plain[name])}
+    return plain
+
+
+def is_content(stage: Stage | type[Stage], name: str) -> bool:
+    """Whether a field is a path that counts by content (ContentFile, or ContentFile | None)."""
+    kind = stage if isinstance(stage, type) else type(stage)
+    field = kind.model_fields[name]
+    marks = list(field.metadata)
+    for argument in getattr(field.annotation, "__args__", ()):
+        marks.extend(getattr(argument, "__metadata__", ()))
+    return CONTENT in marks

@@ -1,0 +1,249 @@
+"""A recipe: the YAML file that names a run's repositories and lists its passes over a closed catalogue of stages.
+
+Everything a user can get wrong in it is found here, before anything runs, and told in one sentence that names the
+file, the field, the value, what is allowed and the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import yaml
+from pydantic import ValidationError
+
+from pipeline import schema
+from pipeline.errors import UsageError
+from pipeline.fingerprint import is_content
+from pipeline.law import schema_after
+from pipeline.stage import Stage
+
+Catalog = Mapping[str, type[Stage]]
+
+
+@dataclass(frozen=True)
+class NamedStage:
+    """A stage with the name it has in the recipe (`as:`, else its name in the catalogue)."""
+
+    name: str
+    kind: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Stages executed together on a shard, read once and written once."""
+
+    name: str
+    stages: tuple[NamedStage, ...]
+
+    @property
+    def opener(self) -> Stage:
+        return self.stages[0].stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A validated recipe; paths in it are absolute."""
+
+    name: str
+    repositories: str
+    passes: tuple[Pass, ...]
+
+    def resolved(self) -> str:
+        """The recipe as YAML with every field spelt out, as it is kept in the run."""
+        passes: dict[str, list[dict[str, Any]]] = {}
+        for part in self.passes:
+            passes[part.name] = []
+            for named in part.stages:
+                fields: dict[str, Any] = {} if named.name == named.kind else {"as": named.name}
+                passes[part.name].append({named.kind: fields | named.stage.model_dump(mode="json")})
+        content = {"name": self.name, "repositories": self.repositories, "passes": passes}
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and validate the recipe at `path`; `overrides` are `stage.field=value`, `name=value` or `repositories=path`.
+
+    Paths in the recipe are relative to its folder, paths in overrides to the working directory. Raises UsageError.
+    """
+    content = _read(path)
+    _known(path, "the recipe", content, ("name", "repositories", "passes"))
+    folder = os.path.dirname(os.path.abspath(path)) if "://" not in path else path.rsplit("/", 1)[0]
+    if isinstance(content.get("repositories"), str):
+        content["repositories"] = _absolute(content["repositories"], folder)
+    passes = content.get("passes")
+    if not isinstance(passes, dict) or not passes:
+        raise UsageError(f"{path}: 'passes' must map a name to a list of stages, such as 'filter: [license, select]'.")
+    entries = {str(name): _entries(path, str(name), listed, catalog, folder) for name, listed in passes.items()}
+    _override(path, content, [entry for listed in entries.values() for entry in listed], catalog, overrides)
+    for key in ("name", "repositories"):
+        if not isinstance(content.get(key), str) or not content[key]:
+            raise UsageError(f"{path}: '{key}' is missing or no text; write '{key}: ...' at the top of the recipe.")
+    built = tuple(
+        Pass(name, tuple(NamedStage(e.name, e.kind, _build(path, e, catalog[e.kind])) for e in listed))
+        for name, listed in entries.items()
+    )
+    _check_names(path, built)
+    _check_chain(path, built)
+    return Recipe(content["name"], content["repositories"], built)
+
+
+@dataclass
+class _Entry:
+    name: str
+    kind: str
+    fields: dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with fsspec.open(path, "r", encoding="utf-8") as file:
+            content = yaml.load(file, _Loader)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read recipe '{path}' ({getattr(error, 'strerror', None) or error}).") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{line}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: a recipe is a mapping with 'name', 'repositories' and 'passes'.")
+    return content
+
+
+def _entries(path: str, part: str, listed: Any, catalog: Catalog, folder: str) -> list[_Entry]:
+    if not part.replace("_", "").isalnum():
+        raise UsageError(f"{path}: pass name '{part}' may hold letters, digits and underscores only.")
+    if not isinstance(listed, list) or not listed:
+        raise UsageError(f"{path}: pass '{part}' must be a list of stages, such as [license, select].")
+    entries = []
+    for item in listed:
+        if isinstance(item, str):
+            item = {item: {}}
+        if not isinstance(item, dict) or len(item) != 1:
+            raise UsageError(f"{path}: pass '{part}': write a stage as 'name' or '{{name: {{field: value}}}}', not {item!r}.")
+        (kind, fields), *_ = item.items()
+        if kind not in catalog:
+            raise UsageError(f"{path}: pass '{part}': there is no stage '{kind}'{_nearest(kind, catalog)}.")
+        if not isinstance(fields or {}, dict):
+            raise UsageError(f"{path}: stage '{kind}': its fields are written '{{field: value}}', not {fields!r}.")
+        fields = dict(fields or {})
+        name = fields.pop("as", kind)
+        if not isinstance(name, str) or not name.replace("_", "").isalnum():
+            raise UsageError(f"{path}: stage '{kind}': 'as: {name}' is no name of letters, digits and underscores.")
+        for field in fields.keys() & catalog[kind].model_fields.keys():
+            if is_content(catalog[kind], field) and isinstance(fields[field], str):
+                fields[field] = _absolute(fields[field], folder)
+        entries.append(_Entry(name, kind, fields))
+    return entries
+
+
+def _override(
+    path: str, content: dict[str, Any], entries: list[_Entry], catalog: Catalog, overrides: Sequence[str]
+) -> None:
+    for text in overrides:
+        target, equals, raw = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: write stage.field=value.")
+        try:
+            value = yaml.safe_load(raw)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {text}: the value is not valid YAML.") from None
+        if target in ("name", "repositories"):
+            content[target] = _absolute(raw, os.getcwd()) if target == "repositories" else raw
+            continue
+        name, dot, field = target.partition(".")
+        named = [entry for entry in entries if entry.name == name]
+        if not dot or not named:
+            raise UsageError(f"--set {text}: {path} has no stage '{name}'{_nearest(name, [e.name for e in entries])}.")
+        kind = catalog[named[0].kind]
+        is_path = isinstance(value, str) and field in kind.model_fields and is_content(kind, field)
+        named[0].fields[field] = _absolute(raw, os.getcwd()) if is_path else value
+
+
+def _build(path: str, entry: _Entry, kind: type[Stage]) -> Stage:
+    where = f"{path}: stage '{entry.name}'"
+    for field in entry.fields:
+        if field not in kind.model_fields:
+            raise UsageError(f"{where} has no field '{field}'{_nearest(str(field), kind.model_fields)}.")
+    try:
+        stage = kind.model_validate(entry.fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        value = f" {first['input']!r}:" if first["type"] != "missing" else ""
+        raise UsageError(f"{where}, field '{field}':{value} {message[0].lower()}{message[1:].rstrip('.')}.") from None
+    for field in kind.model_fields:
+        value = getattr(stage, field)
+        if is_content(kind, field) and isinstance(value, str) and "://" not in value and not os.path.isfile(value):
+            raise UsageError(f"{where}, field '{field}': there is no file '{value}'.")
+    return stage
+
+
+def _check_names(path: str, passes: Iterable[Pass]) -> None:
+    seen: set[str] = set()
+    for part in passes:
+        for named in part.stages:
+            if named.name in seen:
+                raise UsageError(f"{path}: stage '{named.name}' occurs twice; name one of them with 'as: other_name'.")
+            seen.add(named.name)
+
+
+def _check_chain(path: str, passes: Iterable[Pass]) -> None:
+    """Every stage finds its columns in what comes before, and only a stage that opens a pass prepares."""
+    given: pa.Schema = schema.REPOSITORY
+    before = "the repository list"
+    for part in passes:
+        for place, named in enumerate(part.stages):
+            if place and named.stage.prepares:
+                raise UsageError(
+                    f"{path}: stage '{named.name}' prepares a side input, so it must stand first in its pass, "
+                    f"not behind '{part.stages[0].name}' in '{part.name}'."
+                )
+            for field in named.stage.takes:
+                if field.name not in given.names or not given.field(field.name).type.equals(field.type):
+                    raise UsageError(
+                        f"{path}: stage '{named.name}' in pass '{part.name}' takes column '{field.name}', "
+                        f"which {before} does not give."
+                    )
+            given, before = schema_after(named.stage, given), f"'{named.name}'"
+
+
+def _known(path: str, what: str, content: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    for key in content:
+        if key not in allowed:
+            raise UsageError(f"{path}: {what} has no key '{key}'{_nearest(str(key), allowed)}.")
+
+
+def _nearest(name: str, allowed: Iterable[str]) -> str:
+    options = sorted(allowed)
+    close = difflib.get_close_matches(name, options, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    return f"{hint} Allowed: {', '.join(options)}" if options else f"{hint} none is allowed here"
+
+
+def _absolute(path: str, folder: str) -> str:
+    if "://" in path or os.path.isabs(path):
+        return path
+    return os.path.normpath(os.path.join(folder, path)) if "://" not in folder else f"{folder}/{path}"

@@ -1,0 +1,122 @@
+"""What a worker does with one shard of one pass: read once, run the stages, write documents, decisions, then the receipt."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.decisions import NO_DECISIONS
+from pipeline.errors import RunFailed
+from pipeline.fingerprint import digest_bytes
+from pipeline.law import judge
+from pipeline.layout import PassFolder, Receipt
+from pipeline.side import Worker
+from pipeline.stage import Stage
+from pipeline.storage import row_bytes
+
+ATTEMPTS = 3
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Called with a shard's name on a worker; holds plain data only, the stages are rebuilt there."""
+
+    folder: PassFolder
+    name: str
+    fingerprint: str
+    stages: tuple[tuple[str, type[Stage], dict[str, Any]], ...]  # name in the recipe, class, fields
+    source: str | None  # the side table it reads; None for the upstream documents
+    inputs: dict[str, str]  # shard -> upstream documents
+
+    def __call__(self, shard: str, worker: Worker) -> Receipt:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._run(shard, worker)
+            except OSError as error:
+                if error.errno in FULL:
+                    raise RunFailed(
+                        f"pass '{self.name}', shard {shard}: no space left to write ({error.strerror}); "
+                        "free some and run again, finished shards stay."
+                    ) from None
+                if attempt == ATTEMPTS:
+                    raise RunFailed(f"pass '{self.name}', shard {shard}: {error} ({ATTEMPTS} attempts).") from error
+                time.sleep(0.2 * attempt)
+        raise AssertionError("unreachable")
+
+    def _run(self, shard: str, worker: Worker) -> Receipt:
+        side = self.folder.side(worker, shard)
+        stages = side.load("stages", lambda: [(name, kind.model_validate(fields)) for name, kind, fields in self.stages])
+        table = side.get_shard(self.source) if self.source else self.folder.store.read_table(self.inputs[shard])
+        decisions, measures = [NO_DECISIONS], []
+        for name, stage in stages:
+            before, began = table, time.perf_counter()
+            table, decided = judge(stage, name, table, side)
+            decisions.append(decided)
+            measures.append(_measure(name, before, table, decided, time.perf_counter() - began))
+        return self._write(shard, table, pa.concat_tables(decisions), measures)
+
+    def _write(self, shard: str, kept: pa.Table, decisions: pa.Table, measures: list[dict[str, Any]]) -> Receipt:
+        store, receipt = self.folder.store, {"pass": self.name, "shard": shard, "fingerprint": self.fingerprint}
+        for what, path, table in (
+            ("documents", self.folder.documents(shard), kept.combine_chunks()),
+            ("decisions", self.folder.decisions(shard), decisions.combine_chunks()),
+        ):
+            data = store.write_table(path, table)
+            receipt[what] = {"path": path, "rows": table.num_rows, "bytes": len(data), "digest": digest_bytes(data)}
+        receipt["stages"] = measures
+        receipt["peak_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        self.folder.write_receipt(receipt)
+        return receipt
+
+
+def _measure(name: str, before: pa.Table, after: pa.Table, decisions: pa.Table, seconds: float) -> dict[str, Any]:
+    """One stage's figures for the receipt: documents and bytes in and out, by language too, and decisions by reason."""
+    actions = Counter(zip(decisions["action"].to_pylist(), decisions["reason"].to_pylist(), strict=True))
+    counted: dict[str, dict[str, int]] = {}
+    for (action, reason), count in sorted(actions.items()):
+        counted.setdefault(action, {})[reason] = count
+    return {
+        "stage": name,
+        "seconds": round(seconds, 6),
+        "documents_in": before.num_rows,
+        "documents_out": after.num_rows,
+        "bytes_in": int(_bytes(before).sum()),
+        "bytes_out": int(_bytes(after).sum()),
+        "decisions": counted,
+        "languages_in": _languages(before),
+        "languages_out": _languages(after),
+    }
+
+
+def _bytes(table: pa.Table) -> np.ndarray:
+    """Bytes a row stands for: its text's, its blob's where the text is not read yet, its tokens'."""
+    for column in ("text", "input_ids"):
+        if column in table.column_names:
+            return row_bytes(table.column(column))
+    if "size" in table.column_names:
+        return table.column("size").fill_null(0).to_numpy()
+    return np.zeros(table.num_rows, dtype=np.int64)
+
+
+def _languages(table: pa.Table) -> dict[str, list[int]]:
+    """Language -> [documents, bytes]; empty before a language is known."""
+    if "language" not in table.column_names or table.num_rows == 0 or table["language"].null_count == table.num_rows:
+        return {}
+    rows = pa.table({"language": table["language"], "bytes": pa.array(_bytes(table))})
+    grouped = rows.group_by("language").aggregate([("bytes", "count"), ("bytes", "sum")])
+    grouped = grouped.take(pc.sort_indices(grouped["language"])).to_pydict()
+    return {
+        str(language): [documents, size]
+        for language, documents, size in zip(
+            grouped["language"], grouped["bytes_count"], grouped["bytes_sum"], strict=True
+        )
+    }

@@ -1,0 +1,436 @@
+"""Makes local git repositories for the demo and for CI: `python -m recipes.demo_repositories FOLDER`, no network needed.
+
+The code is real: it is taken from the packages installed beside Quarry, each with its licence files where its source
+repository has them. Small planted repositories add what a pipeline must get right: copyleft, a missing licence, a fork,
+personal data, opted-out owners, odd files, a repository that is empty and one that is gone.
+Equal packages give equal commit ids, and a folder that is up to date is not touched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import UsageError
+
+FEWEST_PACKAGES = 20
+FILES_PER_PACKAGE = 110  # evenly spaced over the sorted paths, so that a big package shows all its corners
+LARGEST_FILE = 200_000  # bytes
+LICENSE_FILE = re.compile(r"licen[cs]e|copying|notice|copyright", re.IGNORECASE)
+AUTHOR = "Demo <demo@example.invalid> 1700000000 +0000"  # of every commit, so that ids never change
+SERVES = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"  # partial clones, fetching one commit
+
+
+class File(NamedTuple):
+    """A tree entry: its bytes (a symlink's target, a submodule's commit) and git's mode."""
+
+    data: bytes
+    mode: str = "100644"
+
+
+Tree = Mapping[str, File]
+
+
+class Package(NamedTuple):
+    """The repository an installed package stands for, and the folders of the package that are taken."""
+
+    repo: str
+    folders: tuple[str, ...] = ("",)
+
+
+class Built(NamedTuple):
+    """What stands in the folder: the two lists for a recipe, repositories, files and bytes in them, packages missing."""
+
+    repositories: Path
+    opt_out: Path
+    count: int
+    files: int
+    bytes: int
+    skipped: tuple[str, ...]
+
+
+PACKAGES = {
+    "requests": Package("psf/requests"),
+    "click": Package("pallets/click"),
+    "Jinja2": Package("pallets/jinja"),
+    "MarkupSafe": Package("pallets/markupsafe"),
+    "rich": Package("Textualize/rich"),
+    "typer": Package("fastapi/typer"),
+    "Pygments": Package("pygments/pygments"),
+    "certifi": Package("certifi/python-certifi"),  # MPL-2.0
+    "tqdm": Package("tqdm/tqdm"),  # MPL-2.0 AND MIT
+    "hypothesis": Package("HypothesisWorks/hypothesis"),  # MPL-2.0
+    "chardet": Package("chardet/chardet"),  # 0BSD
+    "intbitset": Package("inveniosoftware/intbitset"),  # LGPL-3.0-or-later
+    "gemfileparser2": Package("aboutcode-org/gemfileparser2"),  # GPL-3.0-or-later OR MIT
+    "text-unidecode": Package("kmike/text-unidecode"),  # Artistic
+    "typing_extensions": Package("python/typing_extensions"),  # PSF-2.0
+    "pillow": Package("python-pillow/Pillow"),  # MIT-CMU
+    "ply": Package("dabeaz/ply"),  # BSD in the headers of its files, no licence file
+    "humanize": Package("python-humanize/humanize"),
+    "wasabi": Package("explosion/wasabi"),
+    "httpx": Package("encode/httpx"),
+    "fsspec": Package("fsspec/filesystem_spec"),
+    "jsonschema": Package("python-jsonschema/jsonschema"),
+    "pytest": Package("pytest-dev/pytest"),
+    "pydantic": Package("pydantic/pydantic"),
+    "datasketch": Package("ekzhu/datasketch"),
+    "datatrove": Package("huggingface/datatrove"),
+    "lxml": Package("lxml/lxml"),
+    "mypy": Package("python/mypy"),
+    "setuptools": Package("pypa/setuptools"),
+    "fonttools": Package("fonttools/fonttools"),
+    "networkx": Package("networkx/networkx"),
+    "sympy": Package("sympy/sympy"),
+    "matplotlib": Package("matplotlib/matplotlib"),
+    "numpy": Package("numpy/numpy"),
+    "scipy": Package("scipy/scipy"),
+    "pandas": Package("pandas-dev/pandas"),
+    "numba": Package("numba/numba"),
+    "spacy": Package("explosion/spaCy", ("spacy/",)),
+    "pyarrow": Package("apache/arrow", ("pyarrow/include/arrow/", "pyarrow/src/", "pyarrow/includes/", "pyarrow/_")),
+    "ray": Package("ray-project/ray", ("ray/dashboard/", "ray/includes/", "ray/tune/")),
+    "torch": Package("pytorch/pytorch", ("torch/include/ATen/", "torch/share/cmake/", "torch/utils/")),
+    "scancode-toolkit": Package("aboutcode-org/scancode-toolkit", ("formattedcode/", "cluecode/", "packagedcode/")),
+}
+
+
+def build(folder: Path, packages: Sequence[str] | None = None) -> Built:
+    """Make `folder` hold the bare repositories `remotes/OWNER/NAME.git`, `repositories.txt` and `opt-out.txt`.
+
+    `packages` are names out of PACKAGES (all by default); those that are not installed are skipped.
+    Raises UsageError where a name is unknown, too few packages are installed, git is missing, or the folder's
+    `remotes` was not made by this function.
+    """
+    folder = folder.resolve()
+    unknown = sorted(set(packages or ()) - set(PACKAGES))
+    if unknown:
+        raise UsageError(f"The demo knows no package {unknown[0]!r}: name some of {', '.join(PACKAGES)}.")
+    installed = _installed(PACKAGES if packages is None else packages)
+    if packages is None and len(installed) < FEWEST_PACKAGES:
+        raise UsageError(
+            f"The demo is made of at least {FEWEST_PACKAGES} installed packages and finds {len(installed)}: "
+            "install those of requirements.lock into this Python environment and run it again."
+        )
+    stamp, digest = folder / "demo.json", _digest(folder, installed)
+    parts = {name: folder / name for name in ("remotes", "repositories.txt", "opt-out.txt")}
+    made = json.loads(stamp.read_bytes()) if stamp.exists() else None
+    if made is None and parts["remotes"].exists():
+        raise UsageError(f"{parts['remotes']} was not made by the demo: remove it, or name another folder.")
+    if made is None or made["digest"] != digest or not all(part.exists() for part in parts.values()):
+        groups = _groups(installed)
+        trees = [tree for group in groups.values() for tree in group.values() if tree is not None]
+        made = {
+            "digest": digest,
+            "count": len(trees),
+            "files": sum(map(len, trees)),
+            "bytes": sum(len(file.data) for tree in trees for file in tree.values()),
+            "skipped": [name for name in packages or PACKAGES if name not in installed],
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
+            _write(Path(scratch), folder, groups)
+            stamp.write_text(json.dumps({**made, "digest": None}))  # should it stop here, the next build starts over
+            for name, part in parts.items():
+                if part.is_dir():
+                    shutil.rmtree(part)
+                os.replace(Path(scratch, name), part)
+        stamp.write_text(json.dumps(made))
+    counts = (made["count"], made["files"], made["bytes"], tuple(made["skipped"]))
+    return Built(parts["repositories.txt"], parts["opt-out.txt"], *counts)
+
+
+def _installed(names: Sequence[str] | Mapping[str, Package]) -> dict[str, Distribution]:
+    """The packages that are installed with a list of their files, in the order given."""
+    found = {}
+    for name in names:
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue
+        if package.read_text("RECORD"):
+            found[name] = package
+    return found
+
+
+def _digest(folder: Path, installed: Mapping[str, Distribution]) -> str:
+    """Stands for all that decides what the folder holds: the place, this file and the versions of the packages."""
+    versions = {name: package.version for name, package in installed.items()}
+    inputs = [str(folder), versions, distribution("scancode-toolkit").version]
+    return hashlib.sha256(Path(__file__).read_bytes() + json.dumps(inputs).encode()).hexdigest()
+
+
+# ---- real code
+
+
+def _package_tree(package: Distribution, folders: tuple[str, ...]) -> dict[str, File]:
+    """The package's text files and pictures, its README, and its licence files at the paths its source has them."""
+    licenses: dict[str, File] = {}
+    paths = []
+    for entry in sorted(map(str, package.files or ())):
+        folder, _, rest = entry.partition("/")
+        if folder.endswith(".dist-info"):
+            if LICENSE_FILE.search(rest.rsplit("/", 1)[-1]):
+                licenses[rest.removeprefix("licenses/")] = File(Path(str(package.locate_file(entry))).read_bytes())
+        elif entry.startswith(folders) and not entry.startswith("../") and "__pycache__" not in entry:
+            path = Path(str(package.locate_file(entry)))
+            if path.is_file() and path.stat().st_size <= LARGEST_FILE:
+                paths.append((entry, path))
+    tree = {}
+    taken = min(FILES_PER_PACKAGE, len(paths))
+    for entry, path in (paths[number * len(paths) // taken] for number in range(taken)):
+        data = path.read_bytes()
+        if b"\0" not in data or path.suffix == ".png":
+            tree[entry] = File(data, "100755" if data.startswith(b"#!") else "100644")
+    metadata = package.metadata
+    description = metadata["Description"] if "Description" in metadata else metadata.get_payload()  # type: ignore[attr-defined]
+    if description:
+        markdown = "markdown" in (metadata["Description-Content-Type"] if "Description-Content-Type" in metadata else "")
+        tree["README.md" if markdown else "README.rst"] = File(description.encode())
+    return tree | licenses
+
+
+def _fork(tree: Tree) -> dict[str, File]:
+    """A near-copy: every fifth Python file as it was, the others with small edits; licence and other files as they were."""
+    fork = dict(tree)
+    for number, path in enumerate(sorted(path for path in tree if path.endswith(".py"))):
+        if number % 5:
+            text = tree[path].data.decode().replace("Click", "Klick")
+            text = f"# Kept up by forker since the fork.\n{text}\n\ndef _forked_from() -> str:\n    return {path!r}\n"
+            fork[path] = File(text.encode())
+    return fork
+
+
+# ---- planted cases
+
+
+def _groups(installed: Mapping[str, Distribution]) -> dict[str, dict[str, Tree | None]]:
+    """Repositories under the comment they are listed with, in list order; None stands for one that is not there."""
+    real: dict[str, Tree | None] = {
+        PACKAGES[name].repo: _package_tree(package, PACKAGES[name].folders) for name, package in installed.items()
+    }
+    original = real.get("pallets/click")
+    return {
+        "Real code: packages installed beside Quarry.": real,
+        "A fork with small edits, after its original.": {"forker/click": _fork(original)} if original else {},
+        "Licences: copyleft, none at all, and a copyleft folder in a permissive repository.": {
+            "acme/gpl-tool": {"COPYING": _license("gpl-3.0"), **_tool("frobnicate")},
+            "acme/no-license": _tool("transmogrify"),
+            "acme/mixed": {
+                "LICENSE": _mit("Acme"),
+                **_tool("calibrate"),
+                "third_party/slots/COPYING": _license("gpl-3.0"),
+                "third_party/slots/slots.py": _text("def slots(parts):\n    return {part: None for part in parts}\n"),
+            },
+        },
+        "Personal data and secrets, all made up.": {"acme/pii": _personal_data()},
+        "Files that are no ordinary source text.": {"acme/oddities": _oddities()},
+        "Opted out by their owner.": {
+            "optedout/secret-sauce": {"LICENSE": _mit("Opted Out"), **_tool("simmer")},
+            "optedout/toolbox": {"LICENSE": _mit("Opted Out"), **_tool("sharpen")},
+        },
+        "Holds no commit.": {"acme/empty": {}},
+        "Is not there.": {"acme/gone": None},
+    }
+
+
+OPT_OUT = """\
+# Who asked not to be used: one owner, or one owner/repository, a line.
+# Everything of this owner:
+optedout
+# This repository alone; its owner's others stay:
+pallets/markupsafe
+"""
+
+
+def _text(text: str) -> File:
+    return File(text.encode())
+
+
+def _license(key: str) -> File:
+    """A licence's text as ScanCode carries it, below the front matter of its file."""
+    name = f"licensedcode/data/licenses/{key}.LICENSE"
+    path = Path(str(distribution("scancode-toolkit").locate_file(name)))
+    return _text(path.read_text(encoding="utf-8").split("---\n", 2)[2].lstrip("\n"))
+
+
+def _mit(holder: str) -> File:
+    return File(f"MIT License\n\nCopyright (c) 2023 {holder}\n\n".encode() + _license("mit").data)
+
+
+def _tool(verb: str) -> dict[str, File]:
+    """A little program of its own, in Python and C; its words come from `verb`, so that no two are near-copies."""
+    python = [f'"""How to {verb} things."""\n']
+    for number, noun in enumerate(("gear", "lever", "spring", "wheel")):
+        python.append(
+            f"\ndef {verb}_{noun}({noun}s, {verb}_limit={number + 3}):\n"
+            f'    """{verb.capitalize()} at most {verb}_limit {noun}s and return those that took it."""\n'
+            f"    {verb}d_{noun}s = []\n"
+            f"    for {noun} in {noun}s[:{verb}_limit]:\n"
+            f"        if {noun}.can_{verb}():\n"
+            f"            {verb}d_{noun}s.append({noun}.{verb}(force={number * 7 + len(verb)}))\n"
+            f"    return {verb}d_{noun}s\n"
+        )
+    c = (
+        f"#include <stddef.h>\n\n/* The largest force that {verb}_all may use. */\n"
+        f"static int {verb}_force(const int *{verb}_parts, size_t n)\n{{\n    int most = {len(verb)};\n"
+        f"    for (size_t i = 0; i < n; i++)\n        if ({verb}_parts[i] > most)\n"
+        f"            most = {verb}_parts[i];\n    return most;\n}}\n"
+    )
+    readme = f"# {verb}\n\nA program to {verb} gears, levers, springs and wheels.\n"
+    return {"README.md": _text(readme), f"{verb}.py": _text("\n".join(python)), f"src/{verb}.c": _text(c)}
+
+
+def _made_up(name: str, length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+    """Characters that look random and are the same for the same name."""
+    return "".join(alphabet[byte % len(alphabet)] for byte in hashlib.shake_256(name.encode()).digest(length))
+
+
+def _personal_data() -> dict[str, File]:
+    """Values that recognizers must find, and some that they must leave alone; put together here from harmless parts."""
+    mail, host = "maria.gonzalez" + "@northwind-orchards.com", "93.184." + "216.34"
+    aws = "AK" + "IA" + _made_up("aws", 16, string.ascii_uppercase + "234567")
+    github = "gh" + "p_" + _made_up("github", 36)
+    key = base64.b64encode(hashlib.shake_256(b"pem").digest(1190)).decode()
+    lines = "\n".join(key[start : start + 64] for start in range(0, len(key), 64))
+    begin, end = ("-----" + word + " RSA PRIVATE " + "KEY-----" for word in ("BEGIN", "END"))
+    client = f'''"""Sends orders to the warehouse.
+
+Author: Maria Gonzalez <{mail}>
+"""
+
+SERVER = "{host}"
+SERVER_V6 = "2606:2800:220:1:248:1893:25c8:1946"
+LOCAL = "127.0.0.1"
+ROUTER = "192.168.0.1"
+NAME_SERVER = "8.8.8.8"
+VERSION = "2.10.4.1"
+SUPPORT = "support@example.com"
+
+
+def order(session, item, contact="{mail}"):
+    """Order one item; the answer goes to the contact."""
+    return session.post(f"https://{{SERVER}}/orders", json={{"item": item, "contact": contact}})
+'''
+    settings = f'''"""Settings that should never have been committed."""
+
+aws_access_key_id = "{aws}"
+aws_secret_access_key = "{_made_up("aws secret", 40)}"
+GITHUB_TOKEN = "{github}"
+password = "{_made_up("password", 14)}"
+commit = "{hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()}"
+'''
+    authors = f"# Authors\n\n- Maria Gonzalez, {mail}\n- Jonas Lindqvist, jonas.lindqvist" + "@northwind-orchards.com\n"
+    return {
+        "LICENSE": _mit("Northwind Orchards"),
+        "AUTHORS.md": _text(authors),
+        "client.py": _text(client),
+        "settings.py": _text(settings),
+        "deploy/id_rsa.pem": _text(f"{begin}\n{lines}\n{end}\n"),
+        "deploy/key.py": _text(f'"""The key that signs releases."""\n\nKEY = """{begin}\n{lines}\n{end}\n"""\n'),
+    }
+
+
+def _oddities() -> dict[str, File]:
+    """Files that are not plain UTF-8 source: what a reader of real repositories meets sooner or later."""
+    source = "def area(width, height):\n    # Größe in Quadratmetern, für Übersetzer: größer heißt schöner\n    return {}\n"
+    blob = base64.b64encode(hashlib.shake_256(b"blob").digest(24_000)).decode()
+    minified = "".join(f"function f{number}(a,b){{return a*{number}+b}}" for number in range(120))
+    readings = [{"id": number, "reading": number * number % 9973, "unit": "mm"} for number in range(50_000)]
+    html = '<!DOCTYPE html>\n<html><head><title>Go</title></head><body>\n{}<p>Go on</p>\n</body></html>\n'
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256().hexdigest()}\nsize 734003200\n"
+    return {
+        "LICENSE": _mit("Acme"),
+        "src/area.py": _text(source.format("width * height")),
+        "src/link.py": File(b"area.py", "120000"),
+        "src/crlf.py": _text(source.format("height * width").replace("\n", "\r\n")),
+        "src/latin1.py": File(("# -*- coding: latin-1 -*-\n" + source.format("width * height / 2")).encode("latin-1")),
+        "src/bom.py": File(b"\xef\xbb\xbf" + source.format("2 * width * height").encode()),
+        "src/größe.py": _text(source.format("3 * width * height")),
+        "src/caf\udce9.py": _text(source.format("4 * width * height")),  # a path that is no UTF-8: the byte E9
+        "src/empty.py": _text(""),
+        "include/config.h": _text("/* This file is auto-generated by configure. Do not edit. */\n#define HAVE_AREA 1\n"),
+        "web/app.min.js": _text(minified),
+        "web/index.html": _text(html.format('<div class="column"><span class="spacer"></span></div>\n' * 40)),
+        "data/blob.py": _text(f'DATA = """{blob}"""\n'),
+        "data/readings.json": _text(json.dumps(readings) + "\n"),
+        "data/model.bin": _text(pointer),
+        "vendor/library": File(hashlib.sha1(b"library", usedforsecurity=False).hexdigest().encode(), "160000"),
+    }
+
+
+# ---- git
+
+
+def _write(place: Path, folder: Path, groups: Mapping[str, Mapping[str, Tree | None]]) -> None:
+    """Write into `place` what is then moved to `folder`."""
+    lines = ["# The demo's repositories, one a line."]
+    for comment, trees in groups.items():
+        lines += ["", f"# {comment}"] if trees else []
+        for repo, tree in trees.items():
+            lines.append(Path(folder, "remotes", f"{repo}.git").as_uri())
+            if tree is not None:
+                _make_repository(place / "remotes" / f"{repo}.git", tree)
+    lines += ["", "# Listed a second time, by mistake.", next(line for line in lines if line.startswith("file:"))]
+    (place / "repositories.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (place / "opt-out.txt").write_text(OPT_OUT, encoding="utf-8")
+
+
+def _make_repository(path: Path, tree: Tree) -> None:
+    """Make a bare repository whose branch main is one commit of `tree`, or that has no commit where there is no file."""
+    _git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(path))
+    with (path / "config").open("a") as config:
+        config.write(SERVES)
+    if tree:
+        stream = [f"commit refs/heads/main\ncommitter {AUTHOR}\ndata 14\nInitial commit\n".encode()]
+        for name, file in sorted(tree.items()):
+            shown = name.encode(errors="surrogateescape")
+            if file.mode == "160000":
+                stream.append(b"M 160000 %s %s\n" % (file.data, shown))
+            else:
+                stream.append(b"M %s inline %s\ndata %d\n" % (file.mode.encode(), shown, len(file.data)) + file.data)
+                stream.append(b"\n")
+        # One pack, also of few files; --force-free because the stream is all there is
+        _git("--git-dir", str(path), "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", data=b"".join(stream))
+
+
+def _git(*arguments: str, data: bytes = b"") -> None:
+    """Run git, deaf to the settings of this machine and user."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    try:
+        subprocess.run(["git", *arguments], input=data, env=environment, check=True, capture_output=True)
+    except FileNotFoundError:
+        raise UsageError("The demo's repositories are made with git, which is not on the PATH: install git.") from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns its exit code."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print("usage: python -m recipes.demo_repositories FOLDER", file=sys.stderr)
+        return 2
+    try:
+        built = build(Path(arguments[0]))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if built.skipped:
+        print(f"Left out, as they are not installed: {', '.join(built.skipped)}.", file=sys.stderr)
+    print(f"{built.count} repositories, {built.files:,} files, {built.bytes / 1e6:.1f} MB: {built.repositories}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,242 @@
+"""Shingles, MinHash signatures and exact Jaccard similarity of documents, straight from their UTF-8 bytes.
+
+A token is a run of [A-Za-z0-9_] or non-ASCII bytes; a shingle is `ngram` tokens in a row; a document is the set of its
+shingles' 64-bit hashes. StarCoder splits on [^A-Za-z_0-9] and keeps the empty strings between separators; here they do
+not count (so re-indenting is no difference), and letters beyond ASCII are words (so a translated comment is one).
+Signatures are datasketch's (scheme affine32, over the low 32 bits of each shingle's hash), value for value. Everything
+is numba over offsets and bytes, because a Python object a token is some hundred times slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+_FNV_OFFSET = np.uint64(0xCBF29CE484222325)
+_FNV_PRIME = np.uint64(0x100000001B3)
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying by it loses nothing modulo 2^64
+_EMPTY = np.uint64(0)  # marks a free slot of a hash table, so no shingle hashes to it
+
+
+class Utf8(NamedTuple):
+    """A string column as one piece of memory: document i is data[offsets[i]:offsets[i + 1]]."""
+
+    offsets: np.ndarray  # int64, one more than there are documents
+    data: np.ndarray  # uint8
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Utf8:
+        """The column's buffers; a null is an empty document."""
+        array = column.cast(pa.large_string()).combine_chunks()
+        if isinstance(array, pa.ChunkedArray):  # combine_chunks gives none for a column without chunks
+            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_string())
+        _, offsets, data = array.buffers()
+        if offsets is None or data is None:
+            return cls(np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8))
+        window = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        return cls(window, np.frombuffer(data, np.uint8))
+
+
+class Signatures(NamedTuple):
+    """What the documents of a shard are compared by."""
+
+    shingles: np.ndarray  # int64: distinct shingles of each
+    minhash: np.ndarray  # uint32, documents x permutations; all ones where there are no shingles
+    set_key: np.ndarray  # uint64, documents x 2: equal for equal shingle sets, for others only by accident (2^-128)
+
+
+class ShingleSets(NamedTuple):
+    """Document i's shingles are hashes[starts[i]:starts[i + 1]], ascending and distinct."""
+
+    starts: np.ndarray  # int64
+    hashes: np.ndarray  # uint64
+
+
+def content_hashes(text: Utf8) -> np.ndarray:
+    """128-bit blake2b of each document's bytes, as an array of V16."""
+    view, bounds = memoryview(text.data), text.offsets.tolist()
+    digests = [
+        hashlib.blake2b(view[start:stop], digest_size=16).digest()
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), dtype="V16")
+
+
+@numba.njit(nogil=True, cache=True)
+def signatures(text: Utf8, ngram: int, multipliers: np.ndarray, addends: np.ndarray) -> Signatures:
+    """Signatures of every document; `multipliers` and `addends` are datasketch's MinHash.permutations (uint32)."""
+    count = len(text.offsets) - 1
+    shingles = np.zeros(count, np.int64)
+    minhash = np.full((count, len(multipliers)), np.uint32(0xFFFFFFFF), np.uint32)
+    set_key = np.zeros((count, 2), np.uint64)
+    found, table, low = np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+    for document in range(count):
+        start, stop = text.offsets[document], text.offsets[document + 1]
+        if len(found) < (stop - start + 1) // 2:
+            room = 2 * (stop - start)
+            found, table, low = np.zeros(room, np.uint64), np.zeros(_slots(room), np.uint64), np.zeros(room, np.uint32)
+        size = _distinct(found, _shingles(text.data[start:stop], ngram, found), table)
+        shingles[document] = size
+        first, second = np.uint64(0), np.uint64(0)
+        for index in range(size):
+            hashed = found[index]
+            first += hashed  # sums, because a set has no order
+            second += _mix64(hashed ^ _BASE)
+            low[index] = _mix32(np.uint32(hashed))
+        set_key[document, 0], set_key[document, 1] = first, second
+        for permutation in range(len(multipliers)):
+            minhash[document, permutation] = _minimum(low[:size], multipliers[permutation], addends[permutation])
+    return Signatures(shingles, minhash, set_key)
+
+
+@numba.njit(nogil=True, cache=True)
+def shingle_sets(text: Utf8, ngram: int) -> ShingleSets:
+    """The exact shingle set of every document."""
+    count = len(text.offsets) - 1
+    starts = np.zeros(count + 1, np.int64)
+    hashes = np.zeros((text.offsets[count] - text.offsets[0] + 1) // 2 + count, np.uint64)
+    table = np.zeros(0, np.uint64)
+    for document in range(count):
+        start, stop = text.offsets[document], text.offsets[document + 1]
+        own = hashes[starts[document] : starts[document] + (stop - start + 1) // 2]
+        if len(table) < _slots(len(own)):
+            table = np.zeros(_slots(2 * len(own)), np.uint64)
+        size = _distinct(own, _shingles(text.data[start:stop], ngram, own), table)
+        own[:size].sort()
+        starts[document + 1] = starts[document] + size
+    return ShingleSets(starts, hashes[: starts[count]].copy())
+
+
+@numba.njit(nogil=True, cache=True)
+def jaccard(left: ShingleSets, left_rows: np.ndarray, right: ShingleSets, right_rows: np.ndarray) -> np.ndarray:
+    """Exact Jaccard similarity of each pair left_rows[i], right_rows[i], float64; of two empty sets it is 0."""
+    similarity = np.zeros(len(left_rows), np.float64)
+    for pair in range(len(left_rows)):
+        mine = left.hashes[left.starts[left_rows[pair]] : left.starts[left_rows[pair] + 1]]
+        other = right.hashes[right.starts[right_rows[pair]] : right.starts[right_rows[pair] + 1]]
+        i, j, shared = 0, 0, 0
+        while i < len(mine) and j < len(other):
+            x, y = mine[i], other[j]
+            shared += x == y
+            i += x <= y
+            j += y <= x
+        union = len(mine) + len(other) - shared
+        if union:
+            similarity[pair] = shared / union
+    return similarity
+
+
+@numba.njit(nogil=True, cache=True)
+def estimates(left: np.ndarray, left_rows: np.ndarray, right: np.ndarray, right_rows: np.ndarray) -> np.ndarray:
+    """Jaccard similarity of each pair as its MinHash rows estimate it: the share of equal values, float64."""
+    similarity = np.zeros(len(left_rows), np.float64)
+    for pair in range(len(left_rows)):
+        mine, other = left[left_rows[pair]], right[right_rows[pair]]
+        equal = 0
+        for permutation in range(len(mine)):
+            equal += mine[permutation] == other[permutation]
+        similarity[pair] = equal / len(mine)
+    return similarity
+
+
+@numba.njit(nogil=True, cache=True)
+def band_keys(minhash: np.ndarray, bands: int, rows: int) -> np.ndarray:
+    """64-bit hash of each band of `rows` MinHash values, uint64, documents x bands."""
+    keys = np.zeros((len(minhash), bands), np.uint64)
+    for document in range(len(minhash)):
+        for band in range(bands):
+            key = np.uint64(0)
+            for value in minhash[document, band * rows : (band + 1) * rows]:
+                key = _mix64((key ^ np.uint64(value)) + _BASE)
+            keys[document, band] = key
+    return keys
+
+
+@numba.njit(nogil=True, cache=True)
+def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
+    """Write the hash of every shingle of `text` to `out`, repeats included; how many there are."""
+    leading = np.uint64(1)  # _BASE^(ngram - 1), the weight of a window's first token
+    for _ in range(ngram - 1):
+        leading *= _BASE
+    window = np.zeros(ngram, np.uint64)
+    oldest, tokens, rolling, token, inside = 0, 0, np.uint64(0), _FNV_OFFSET, False
+    for position in range(len(text) + 1):
+        byte = text[position] if position < len(text) else np.uint8(32)
+        if (
+            byte >= 128
+            or (byte | 32) - 97 < 26 and (byte | 32) >= 97
+            or (byte >= 48 and byte <= 57)
+            or byte == 95
+        ):
+            token = (token ^ np.uint64(byte)) * _FNV_PRIME
+            inside = True
+        elif inside:
+            token = _mix64(token)
+            rolling = (rolling - window[oldest] * leading) * _BASE + token
+            window[oldest] = token
+            oldest = oldest + 1 if oldest + 1 < ngram else 0
+            tokens += 1
+            if tokens >= ngram:
+                out[tokens - ngram] = _mix64(rolling)
+            token, inside = _FNV_OFFSET, False
+    return max(0, tokens - ngram + 1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _distinct(values: np.ndarray, count: int, table: np.ndarray) -> int:
+    """Move the distinct ones of values[:count] to the front, in order of appearance; how many there are."""
+    slots = _slots(count)
+    table[:slots] = _EMPTY
+    mask, size = slots - 1, 0
+    for index in range(count):
+        value = values[index] if values[index] != _EMPTY else np.uint64(1)
+        slot = np.int64(value & np.uint64(mask))
+        while table[slot] != _EMPTY and table[slot] != value:
+            slot = (slot + 1) & mask
+        if table[slot] == _EMPTY:
+            table[slot] = value
+            values[size] = value
+            size += 1
+    return size
+
+
+@numba.njit(nogil=True, cache=True)
+def _slots(count: int) -> int:
+    """Slots of a hash table for `count` values: a power of two, at most half of them taken."""
+    slots = 16
+    while slots < 2 * count:
+        slots *= 2
+    return slots
+
+
+@numba.njit(nogil=True, cache=True)
+def _minimum(values: np.ndarray, multiplier: np.uint32, addend: np.uint32) -> np.uint32:
+    """Least of multiplier * value + addend modulo 2^32: one permutation's MinHash."""
+    least = np.uint32(0xFFFFFFFF)
+    for value in values:
+        least = min(least, np.uint32(value * multiplier + addend))
+    return least
+
+
+@numba.njit(nogil=True, cache=True)
+def _mix64(value: np.uint64) -> np.uint64:
+    """MurmurHash3's 64-bit finalizer, a bijection."""
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xFF51AFD7ED558CCD)
+    value ^= value >> np.uint64(33)
+    value *= np.uint64(0xC4CEB9FE1A85EC53)
+    return value ^ (value >> np.uint64(33))
+
+
+@numba.njit(nogil=True, cache=True)
+def _mix32(value: np.uint32) -> np.uint32:
+    """MurmurHash3's 32-bit finalizer, which datasketch applies before it permutes."""
+    value = np.uint32(value ^ (value >> np.uint32(16)))
+    value = np.uint32(value * np.uint32(0x85EBCA6B))
+    value = np.uint32(value ^ (value >> np.uint32(13)))
+    value = np.uint32(value * np.uint32(0xC2B2AE35))
+    return np.uint32(value ^ (value >> np.uint32(16)))
