@@ -1,9 +1,9 @@
-"""What can go wrong, as a user sees it: `QuarryError` is one sentence (what, where, what to do next), bugs keep tracebacks.
+"""What can go wrong, as a user sees it: a `QuarryError` is one sentence, bugs keep their tracebacks.
 
-    QuarryError
-      UsageError        the user asked for something impossible: nothing was done (exit code 2)
-      RunFailed         the run stopped at a shard or a preparation; finished shards stay (exit code 1)
-        LawBroken       a stage lost, swapped or invented a document
+QuarryError
+  UsageError        the user asked for something impossible: nothing was done (exit code 2)
+  RunFailed         the run stopped at a shard or a preparation; finished shards stay (exit code 1)
+    LawBroken       a stage lost, swapped or invented a document
 """
 
 

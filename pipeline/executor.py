@@ -76,10 +76,13 @@ class RayExecutor:
         if not waiting:
             return
         if gpus > ray.cluster_resources().get("GPU", 0):
-            raise UsageError(f"a stage asks for {gpus:g} GPUs a worker, and Ray has fewer; set the stage to use the CPU.")
+            raise UsageError(
+                f"a stage asks for {gpus:g} GPUs a worker, and Ray has fewer; set the stage to use the CPU."
+            )
         actors = [self._start(gpus, cpus=0)] if alone else self._pool(gpus, len(waiting))
         shared = ray.put(task)
-        free, running, lives = list(actors), {}, dict.fromkeys(range(len(waiting)), LIVES)
+        free, lives = list(actors), dict.fromkeys(range(len(waiting)), LIVES)
+        running: dict[Any, tuple[int, Any, Any]] = {}
         waiting.reverse()
         try:
             while waiting or running:
@@ -157,4 +160,6 @@ def _reachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError):
-        raise UsageError(f"there is no Ray cluster at '{address}'; start one with 'ray start --head', or leave --ray out.") from None
+        raise UsageError(
+            f"there is no Ray cluster at '{address}'; start one with 'ray start --head', or leave --ray out."
+        ) from None

@@ -1,4 +1,4 @@
-"""What a pass's output depends on, as one short hash: change nothing and it is found again, change one field and it is not.
+"""What a pass's output depends on, as one short hash: change one field and it is another.
 
 A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, and its fields,
 files by the digest of their content; placement (workers, paths, addresses) never counts.

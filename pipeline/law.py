@@ -120,7 +120,7 @@ def _salvage(stage: Stage, given: pa.Table, side: Side, where: str, error: Excep
             failed += raised
             if failed > limit:
                 raise RunFailed(
-                    f"{where}: {failed} of the first documents raised, first {_place(error)}; mend the stage, run again."
+                    f"{where}: {failed} documents and more raised, first {_place(error)}; mend the stage and run again."
                 ) from error
     except RunFailed:
         raise

@@ -1,7 +1,7 @@
 """Where a run keeps what: folders of passes, receipts, the lock. Knows names and files, computes nothing.
 
-    00-repositories-DIGEST/documents/00000.parquet     the repository list as it was read
-    NN-PASS-FINGERPRINT/{documents,decisions}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
+00-repositories-DIGEST/documents/00000.parquet     the repository list as it was read
+NN-PASS-FINGERPRINT/{documents,decisions}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class PassFolder:
 
 
 def scratch_of(store: Storage, path: str) -> Path:
-    """A folder for a pass's temporary files, on this machine: inside a local run, else in the system's temporary folder."""
+    """A local folder for a pass's temporary files: in the run where that is local, else in the system's."""
     if store.local:
         return Path(store.full(f".scratch/{path}"))
     run = hashlib.blake2b(store.root.encode(), digest_size=8).hexdigest()
@@ -95,7 +95,9 @@ def locked(store: Storage) -> Iterator[None]:
         os.makedirs(store.full(""), exist_ok=True)
         path = store.full(".lock")
     else:
-        path = os.path.join(tempfile.gettempdir(), f"quarry-{hashlib.blake2b(store.root.encode()).hexdigest()[:16]}.lock")
+        path = os.path.join(
+            tempfile.gettempdir(), f"quarry-{hashlib.blake2b(store.root.encode()).hexdigest()[:16]}.lock"
+        )
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -104,7 +106,9 @@ def locked(store: Storage) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise UsageError(f"another process is working on '{store.root}'; wait for it, or choose another --out.") from None
+        raise UsageError(
+            f"another process is working on '{store.root}'; wait for it, or choose another --out."
+        ) from None
     try:
         yield
     finally:

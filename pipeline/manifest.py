@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.fingerprint import stage_identity
+from pipeline.fingerprint import digest_bytes, stage_identity
 
 if TYPE_CHECKING:
     from pipeline.layout import Receipt
@@ -28,7 +28,9 @@ def build_manifest(run: Run) -> dict[str, Any]:
         "quarry": {"version": metadata.version("quarry"), "commit": _git_commit()},
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
-        "repositories": run.repositories.table.num_rows,
+        "recipe": digest_bytes(run.store.read_bytes("recipe.yaml")),
+        "repositories": run.repositories.num_rows,
+        "repository_list": run.list_folder.path,
         "passes": [
             {
                 "name": this.part.name,

@@ -67,10 +67,11 @@ class Recipe:
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = (), *, need_files: bool = True) -> Recipe:
     """Read and validate the recipe at `path`; `overrides` are `stage.field=value`, `name=value` or `repositories=path`.
 
     Paths in the recipe are relative to its folder, paths in overrides to the working directory. Raises UsageError.
+    `need_files=False` accepts that the files it names are gone, for looking at a run that was made with them.
     """
     content = _read(path)
     _known(path, "the recipe", content, ("name", "repositories", "passes"))
@@ -86,12 +87,17 @@ def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = ()) -> R
         if not isinstance(content.get(key), str) or not content[key]:
             raise UsageError(f"{path}: '{key}' is missing or no text; write '{key}: ...' at the top of the recipe.")
     built = tuple(
-        Pass(name, tuple(NamedStage(e.name, e.kind, _build(path, e, catalog[e.kind])) for e in listed))
+        Pass(name, tuple(NamedStage(e.name, e.kind, _build(path, e, catalog[e.kind], need_files)) for e in listed))
         for name, listed in entries.items()
     )
     _check_names(path, built)
     _check_chain(path, built)
     return Recipe(content["name"], content["repositories"], built)
+
+
+def recipe_name(path: str) -> str:
+    """The name of the recipe at `path`, whatever else it holds."""
+    return str(_read(path).get("name"))
 
 
 @dataclass
@@ -125,7 +131,8 @@ def _read(path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line}: this is not valid YAML: {getattr(error, 'problem', error)}.") from None
+        problem = str(getattr(error, "problem", None) or error).split("\n")[0]
+        raise UsageError(f"{path}{line}: this is not valid YAML: {problem}.") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path}: a recipe is a mapping with 'name', 'repositories' and 'passes'.")
     return content
@@ -141,7 +148,9 @@ def _entries(path: str, part: str, listed: Any, catalog: Catalog, folder: str) -
         if isinstance(item, str):
             item = {item: {}}
         if not isinstance(item, dict) or len(item) != 1:
-            raise UsageError(f"{path}: pass '{part}': write a stage as 'name' or '{{name: {{field: value}}}}', not {item!r}.")
+            raise UsageError(
+                f"{path}: pass '{part}': write a stage as 'name' or '{{name: {{field: value}}}}', not {item!r}."
+            )
         (kind, fields), *_ = item.items()
         if kind not in catalog:
             raise UsageError(f"{path}: pass '{part}': there is no stage '{kind}'{_nearest(kind, catalog)}.")
@@ -181,7 +190,7 @@ def _override(
         named[0].fields[field] = _absolute(raw, os.getcwd()) if is_path else value
 
 
-def _build(path: str, entry: _Entry, kind: type[Stage]) -> Stage:
+def _build(path: str, entry: _Entry, kind: type[Stage], need_files: bool) -> Stage:
     where = f"{path}: stage '{entry.name}'"
     for field in entry.fields:
         if field not in kind.model_fields:
@@ -194,7 +203,7 @@ def _build(path: str, entry: _Entry, kind: type[Stage]) -> Stage:
         message = first["msg"].removeprefix("Value error, ")
         value = f" {first['input']!r}:" if first["type"] != "missing" else ""
         raise UsageError(f"{where}, field '{field}':{value} {message[0].lower()}{message[1:].rstrip('.')}.") from None
-    for field in kind.model_fields:
+    for field in kind.model_fields if need_files else ():
         value = getattr(stage, field)
         if is_content(kind, field) and isinstance(value, str) and "://" not in value and not os.path.isfile(value):
             raise UsageError(f"{where}, field '{field}': there is no file '{value}'.")

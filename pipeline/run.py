@@ -6,11 +6,15 @@ as no later pass needs them. Nothing is written where nothing is to be done.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import fsspec
+import pyarrow as pa
 
 from pipeline import schema
 from pipeline.errors import UsageError
@@ -18,7 +22,7 @@ from pipeline.fingerprint import digest_bytes, fingerprint, stage_identity
 from pipeline.law import schema_after
 from pipeline.layout import PassFolder, Receipt, locked, pass_folders, remove_scratch
 from pipeline.manifest import build_manifest
-from pipeline.recipe import Pass, Recipe
+from pipeline.recipe import Catalog, Pass, Recipe, load_recipe, recipe_name
 from pipeline.repositories import RepositoryList, read_repositories
 from pipeline.shard_task import ShardTask
 from pipeline.side import Corpus, Executor, Worker
@@ -70,7 +74,8 @@ class Run:
 
     recipe: Recipe
     store: Storage
-    repositories: RepositoryList
+    repositories: pa.Table  # schema.REPOSITORY
+    warnings: list[str]  # about the repository list
     list_folder: PassFolder
     passes: list[PassRun]
     applied: int = 0  # shards that went through `apply` in this execution
@@ -107,8 +112,8 @@ class Run:
             if not self.store.exists(path):
                 self.store.write_table(path, table)
 
-    def _list_shards(self) -> Iterator[tuple[str, Any]]:
-        table = self.repositories.table
+    def _list_shards(self) -> Iterator[tuple[str, pa.Table]]:
+        table = self.repositories
         for number, start in enumerate(range(0, table.num_rows, REPOSITORIES_A_SHARD)):
             yield f"{number:05d}", table.slice(start, REPOSITORIES_A_SHARD)
 
@@ -120,19 +125,53 @@ def open_run(recipe: Recipe, out: str) -> Run:
     """What stands in `out` of this recipe; reads only. UsageError where `out` holds the run of another recipe."""
     store = Storage(out)
     if store.exists("recipe.yaml"):
-        held = _recipe_name(store)
+        held = recipe_name(store.full("recipe.yaml"))
         if held != recipe.name:
             raise UsageError(f"'{out}' holds a run of recipe '{held}', not '{recipe.name}'; choose another --out.")
-    elif store.names() and set(store.names()) - {".lock", ".scratch"}:
+    elif set(store.names()) - {".lock", ".scratch"}:
         raise UsageError(f"'{out}' is not empty and holds no run; choose another --out.")
-    repositories = read_repositories(recipe.repositories)
+    repositories = _read_list(recipe.repositories)
     digest = digest_bytes(repr(repositories.table.to_pylist()).encode())[:12]
-    run = Run(recipe, store, repositories, PassFolder(store, f"00-repositories-{digest}"), [])
+    run = Run(
+        recipe, store, repositories.table, repositories.warnings, PassFolder(store, f"00-repositories-{digest}"), []
+    )
     upstream = digest
     for number, part in enumerate(recipe.passes, start=1):
         upstream = fingerprint(upstream, [stage_identity(named.name, named.stage) for named in part.stages])
         folder = PassFolder(store, f"{number:02d}-{part.name}-{upstream}")
         run.passes.append(PassRun(part, folder, upstream, folder.receipts(), folder.prepared()))
+    return run
+
+
+def _read_list(path: str) -> RepositoryList:
+    try:
+        with fsspec.open(path, "r", encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the repository list '{path}' ({getattr(error, 'strerror', error)}).") from None
+    return read_repositories(text, path, os.path.dirname(path))
+
+
+def load_run(out: str, catalog: Catalog) -> Run:
+    """The run in `out`, for looking at it: as its manifest records it, else as far as it has come.
+
+    A complete run can be looked at on any machine, also where the files its recipe names are gone.
+    """
+    store = Storage(out)
+    if not store.exists("recipe.yaml"):
+        raise UsageError(f"'{out}' holds no run: there is no recipe.yaml in it; give the --out of a 'quarry run'.")
+    path = store.full("recipe.yaml")
+    manifest = store.read_json("manifest.json") if store.exists("manifest.json") else {}
+    if manifest.get("recipe") != digest_bytes(store.read_bytes("recipe.yaml")):
+        return open_run(load_recipe(path, catalog), out)
+    recipe = load_recipe(path, catalog, need_files=False)
+    list_folder = PassFolder(store, manifest["repository_list"])
+    names = store.names(f"{list_folder.path}/documents")
+    tables = [store.read_table(f"{list_folder.path}/documents/{name}") for name in names]
+    run = Run(recipe, store, pa.concat_tables(tables), [], list_folder, [])
+    for part, recorded in zip(recipe.passes, manifest["passes"], strict=True):
+        folder = PassFolder(store, recorded["folder"])
+        run.passes.append(PassRun(part, folder, recorded["fingerprint"], folder.receipts(), folder.prepared()))
     return run
 
 
@@ -152,7 +191,7 @@ def execute(
     store = Storage(out)
     with locked(store), ExitStack() as stack:
         run = open_run(recipe, out)
-        for warning in run.repositories.warnings:
+        for warning in run.warnings:
             listener.note(warning)
         resolved = recipe.resolved().encode()
         if not store.exists("recipe.yaml") or store.read_bytes("recipe.yaml") != resolved:
@@ -242,22 +281,14 @@ def _given(this: PassRun) -> list[str]:
     return given.names
 
 
-def _recipe_name(store: Storage) -> str:
-    import yaml
-
-    return str(yaml.safe_load(store.read_bytes("recipe.yaml"))["name"])
-
-
-def clean(recipe: Recipe, out: str) -> list[str]:
+def clean(run: Run) -> list[str]:
     """Remove folders of older fingerprints, scratch and unfinished files; returns what was removed."""
-    store = Storage(out)
-    with locked(store):
-        run = open_run(recipe, out)
+    with locked(run.store):
         current = {this.folder.path for this in run.passes} | {run.list_folder.path}
-        removed = [name for name in pass_folders(store) if name not in current]
-        if store.exists(".scratch"):
+        removed = [name for name in pass_folders(run.store) if name not in current]
+        if run.store.exists(".scratch"):
             removed.append(".scratch")
         for name in removed:
-            store.remove(name)
-        store.remove_unfinished()
+            run.store.remove(name)
+        run.store.remove_unfinished()
     return removed

@@ -29,7 +29,9 @@ REPOSITORY = pa.schema(
 # One row of acquire's plan: a tree entry to read, or a repository that could not be read (then `reason` says why).
 PLAN = pa.schema(
     [
-        _column("id", pa.string(), "the document's id; the repository's id where the row stands for a whole repository"),
+        _column(
+            "id", pa.string(), "the document's id; the repository's id where the row stands for a whole repository"
+        ),
         _column("repo", pa.string(), "owner/name"),
         _column("url", pa.string(), "where the repository is cloned from, without credentials"),
         _column("commit", pa.string(), "the commit the ref resolved to, 40 hex digits"),
@@ -112,7 +114,9 @@ TOKENS_16 = pa.schema(
         _column("split", pa.string(), "train or validation; one repository is never in both"),
         _column("n_tokens", pa.int32(), "length of input_ids"),
         _column("text_start", pa.int32(), "tokens before it are the template's header"),
-        _column("input_ids", pa.list_(pa.uint16()), "header, text and end-of-text; uint32 where the vocabulary needs it"),
+        _column(
+            "input_ids", pa.list_(pa.uint16()), "header, text and end-of-text; uint32 where the vocabulary needs it"
+        ),
     ]
 )
 TOKENS_32 = pa.schema([f.with_type(pa.list_(pa.uint32())) if f.name == "input_ids" else f for f in TOKENS_16])

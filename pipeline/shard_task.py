@@ -1,4 +1,4 @@
-"""What a worker does with one shard of one pass: read once, run the stages, write documents, decisions, then the receipt."""
+"""What a worker does with a shard of a pass: read it, run the stages, write documents, decisions, then the receipt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class ShardTask:
 
     def _run(self, shard: str, worker: Worker) -> Receipt:
         side = self.folder.side(worker, shard)
-        stages = side.load("stages", lambda: [(name, kind.model_validate(fields)) for name, kind, fields in self.stages])
+        stages = side.load(
+            "stages", lambda: [(name, kind.model_validate(fields)) for name, kind, fields in self.stages]
+        )
         table = side.get_shard(self.source) if self.source else self.folder.store.read_table(self.inputs[shard])
         decisions, measures = [NO_DECISIONS], []
         for name, stage in stages:
@@ -65,7 +67,8 @@ class ShardTask:
         return self._write(shard, table, pa.concat_tables(decisions), measures)
 
     def _write(self, shard: str, kept: pa.Table, decisions: pa.Table, measures: list[dict[str, Any]]) -> Receipt:
-        store, receipt = self.folder.store, {"pass": self.name, "shard": shard, "fingerprint": self.fingerprint}
+        store = self.folder.store
+        receipt: Receipt = {"pass": self.name, "shard": shard, "fingerprint": self.fingerprint}
         for what, path, table in (
             ("documents", self.folder.documents(shard), kept.combine_chunks()),
             ("decisions", self.folder.decisions(shard), decisions.combine_chunks()),

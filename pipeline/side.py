@@ -111,9 +111,7 @@ class Corpus:
     def read(self, shard: str, columns: Sequence[str] | None = None) -> pa.Table:
         return self.store.read_table(self.paths[shard], columns)
 
-    def map(
-        self, task: Callable[[Any, Corpus, Side], T], items: Iterable[Any], *, alone: bool = False
-    ) -> list[T]:
+    def map(self, task: Callable[[Any, Corpus, Side], T], items: Iterable[Any], *, alone: bool = False) -> list[T]:
         """`task(item, corpus, side)` for every item, on the workers; the results in the order of the items.
 
         `task` is a module-level function, or functools.partial of one. `alone`: see Executor.map.
@@ -123,10 +121,9 @@ class Corpus:
         listed = list(items)
         results: list[Any] = [None] * len(listed)
         remote = replace(self, executor=None, on_progress=None, side=replace(self.side, worker=Worker()))
-        done = 0
-        for index, result in self.executor.map(partial(_call, task, remote), listed, alone=alone):
+        pairs = self.executor.map(partial(_call, task, remote), listed, alone=alone)
+        for done, (index, result) in enumerate(pairs, start=1):
             results[index] = result
-            done += 1
             if self.on_progress:
                 self.on_progress(done, len(listed))
         return results

@@ -75,6 +75,10 @@ class Storage:
         with self.fs.open(self.full(path), "rb") as file:
             return pq.ParquetFile(file).read(columns=None if columns is None else list(columns))
 
+    def read_schema(self, path: str) -> pa.Schema:
+        with self.fs.open(self.full(path), "rb") as file:
+            return pq.read_schema(file)
+
     def exists(self, path: str) -> bool:
         found: bool = self.fs.exists(self.full(path))
         return found
@@ -118,9 +122,7 @@ class Storage:
 def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = io.BytesIO()
-    with pq.ParquetWriter(
-        sink, table.schema, compression="zstd", write_page_index=True, store_schema=True
-    ) as writer:
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_index=True, store_schema=True) as writer:
         for start, stop in _row_groups(table):
             writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
     return sink.getvalue()

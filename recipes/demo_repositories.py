@@ -1,4 +1,4 @@
-"""Makes local git repositories for the demo and for CI: `python -m recipes.demo_repositories FOLDER`, no network needed.
+"""Makes git repositories for the demo and CI, without a network: `python -m recipes.demo_repositories FOLDER`.
 
 The code is real: it is taken from the packages installed beside Quarry, each with its licence files where its source
 repository has them. Small planted repositories add what a pipeline must get right: copyleft, a missing licence, a fork,
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +27,8 @@ from typing import NamedTuple
 from pipeline.errors import UsageError
 
 FEWEST_PACKAGES = 20
-FILES_PER_PACKAGE = 110  # evenly spaced over the sorted paths, so that a big package shows all its corners
-LARGEST_FILE = 200_000  # bytes
+FILES_PER_SUFFIX = 30  # of one package, evenly spaced over the sorted paths: all languages and corners of a big one
+LARGEST_FILE = 170_000  # bytes
 LICENSE_FILE = re.compile(r"licen[cs]e|copying|notice|copyright", re.IGNORECASE)
 AUTHOR = "Demo <demo@example.invalid> 1700000000 +0000"  # of every commit, so that ids never change
 SERVES = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"  # partial clones, fetching one commit
@@ -50,8 +51,9 @@ class Package(NamedTuple):
     folders: tuple[str, ...] = ("",)
 
 
-class Built(NamedTuple):
-    """What stands in the folder: the two lists for a recipe, repositories, files and bytes in them, packages missing."""
+@dataclass(frozen=True)
+class Built:
+    """The two lists for a recipe, how many repositories there are, files and bytes in them, packages not installed."""
 
     repositories: Path
     opt_out: Path
@@ -115,21 +117,24 @@ def build(folder: Path, packages: Sequence[str] | None = None) -> Built:
     `remotes` was not made by this function.
     """
     folder = folder.resolve()
-    unknown = sorted(set(packages or ()) - set(PACKAGES))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder for the demo's repositories.")
+    names = list(PACKAGES) if packages is None else list(packages)
+    unknown = [name for name in names if name not in PACKAGES]
     if unknown:
         raise UsageError(f"The demo knows no package {unknown[0]!r}: name some of {', '.join(PACKAGES)}.")
-    installed = _installed(PACKAGES if packages is None else packages)
+    installed = _installed(names)
     if packages is None and len(installed) < FEWEST_PACKAGES:
         raise UsageError(
             f"The demo is made of at least {FEWEST_PACKAGES} installed packages and finds {len(installed)}: "
             "install those of requirements.lock into this Python environment and run it again."
         )
     stamp, digest = folder / "demo.json", _digest(folder, installed)
-    parts = {name: folder / name for name in ("remotes", "repositories.txt", "opt-out.txt")}
+    parts = [folder / name for name in ("remotes", "repositories.txt", "opt-out.txt")]
     made = json.loads(stamp.read_bytes()) if stamp.exists() else None
-    if made is None and parts["remotes"].exists():
-        raise UsageError(f"{parts['remotes']} was not made by the demo: remove it, or name another folder.")
-    if made is None or made["digest"] != digest or not all(part.exists() for part in parts.values()):
+    if made is None and parts[0].exists():
+        raise UsageError(f"{parts[0]} was not made by the demo: remove it, or name another folder.")
+    if made is None or made["digest"] != digest or not all(part.exists() for part in parts):
         groups = _groups(installed)
         trees = [tree for group in groups.values() for tree in group.values() if tree is not None]
         made = {
@@ -137,22 +142,29 @@ def build(folder: Path, packages: Sequence[str] | None = None) -> Built:
             "count": len(trees),
             "files": sum(map(len, trees)),
             "bytes": sum(len(file.data) for tree in trees for file in tree.values()),
-            "skipped": [name for name in packages or PACKAGES if name not in installed],
+            "skipped": [name for name in names if name not in installed],
         }
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
             _write(Path(scratch), folder, groups)
-            stamp.write_text(json.dumps({**made, "digest": None}))  # should it stop here, the next build starts over
-            for name, part in parts.items():
+            # Whatever stops the exchange, the stamp without a digest makes the next build start over.
+            _replace(Path(scratch), stamp, json.dumps({**made, "digest": None}))
+            for part in parts:
                 if part.is_dir():
                     shutil.rmtree(part)
-                os.replace(Path(scratch, name), part)
-        stamp.write_text(json.dumps(made))
+                os.replace(Path(scratch, part.name), part)
+            _replace(Path(scratch), stamp, json.dumps(made))
     counts = (made["count"], made["files"], made["bytes"], tuple(made["skipped"]))
-    return Built(parts["repositories.txt"], parts["opt-out.txt"], *counts)
+    return Built(folder / "repositories.txt", folder / "opt-out.txt", *counts)
 
 
-def _installed(names: Sequence[str] | Mapping[str, Package]) -> dict[str, Distribution]:
+def _replace(scratch: Path, target: Path, text: str) -> None:
+    """Write a file so that it is never half there."""
+    (scratch / target.name).write_text(text)
+    os.replace(scratch / target.name, target)
+
+
+def _installed(names: Sequence[str]) -> dict[str, Distribution]:
     """The packages that are installed with a list of their files, in the order given."""
     found = {}
     for name in names:
@@ -177,33 +189,37 @@ def _digest(folder: Path, installed: Mapping[str, Distribution]) -> str:
 
 def _package_tree(package: Distribution, folders: tuple[str, ...]) -> dict[str, File]:
     """The package's text files and pictures, its README, and its licence files at the paths its source has them."""
-    licenses: dict[str, File] = {}
-    paths = []
+    licenses: dict[str, Path] = {}
+    by_suffix: dict[str, list[tuple[str, Path]]] = {}
     for entry in sorted(map(str, package.files or ())):
+        path = Path(str(package.locate_file(entry)))
         folder, _, rest = entry.partition("/")
         if folder.endswith(".dist-info"):
-            if LICENSE_FILE.search(rest.rsplit("/", 1)[-1]):
-                licenses[rest.removeprefix("licenses/")] = File(Path(str(package.locate_file(entry))).read_bytes())
-        elif entry.startswith(folders) and not entry.startswith("../") and "__pycache__" not in entry:
-            path = Path(str(package.locate_file(entry)))
-            if path.is_file() and path.stat().st_size <= LARGEST_FILE:
-                paths.append((entry, path))
+            if LICENSE_FILE.search(path.name):
+                licenses[rest.removeprefix("licenses/")] = path
+        elif not entry.startswith(folders) or entry.startswith("../") or "__pycache__" in entry:
+            continue
+        elif path.is_file() and path.stat().st_size <= LARGEST_FILE:
+            by_suffix.setdefault(path.suffix, []).append((entry, path))
     tree = {}
-    taken = min(FILES_PER_PACKAGE, len(paths))
-    for entry, path in (paths[number * len(paths) // taken] for number in range(taken)):
-        data = path.read_bytes()
-        if b"\0" not in data or path.suffix == ".png":
-            tree[entry] = File(data, "100755" if data.startswith(b"#!") else "100644")
-    metadata = package.metadata
-    description = metadata["Description"] if "Description" in metadata else metadata.get_payload()  # type: ignore[attr-defined]
-    if description:
-        markdown = "markdown" in (metadata["Description-Content-Type"] if "Description-Content-Type" in metadata else "")
-        tree["README.md" if markdown else "README.rst"] = File(description.encode())
-    return tree | licenses
+    for found in by_suffix.values():
+        taken = min(FILES_PER_SUFFIX, len(found))
+        for entry, path in (found[number * len(found) // taken] for number in range(taken)):
+            data = path.read_bytes()
+            if b"\0" not in data or path.suffix == ".png":
+                tree[entry] = File(data, "100755" if data.startswith(b"#!") else "100644")
+    for name, path in licenses.items():
+        inside = name.rpartition("/")[0]
+        if not inside or any(entry.startswith(f"{inside}/") for entry in tree):  # not those of code that is not here
+            tree[name] = File(path.read_bytes())
+    about = package.metadata.json
+    markdown = "markdown" in about.get("description_content_type", "")
+    tree["README.md" if markdown else "README.rst"] = _text(str(about.get("description", "")))
+    return tree
 
 
 def _fork(tree: Tree) -> dict[str, File]:
-    """A near-copy: every fifth Python file as it was, the others with small edits; licence and other files as they were."""
+    """A near-copy: four of five Python files have small edits, all other files are as they were."""
     fork = dict(tree)
     for number, path in enumerate(sorted(path for path in tree if path.endswith(".py"))):
         if number % 5:
@@ -345,23 +361,29 @@ commit = "{hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()}"
 
 def _oddities() -> dict[str, File]:
     """Files that are not plain UTF-8 source: what a reader of real repositories meets sooner or later."""
-    source = "def area(width, height):\n    # Größe in Quadratmetern, für Übersetzer: größer heißt schöner\n    return {}\n"
+    comment = "# Größe in Metern, für Übersetzer: größer heißt schöner.\n"
+
+    def source(verb: str) -> str:
+        return comment + _tool(verb)[f"{verb}.py"].data.decode()
+
     blob = base64.b64encode(hashlib.shake_256(b"blob").digest(24_000)).decode()
     minified = "".join(f"function f{number}(a,b){{return a*{number}+b}}" for number in range(120))
     readings = [{"id": number, "reading": number * number % 9973, "unit": "mm"} for number in range(50_000)]
-    html = '<!DOCTYPE html>\n<html><head><title>Go</title></head><body>\n{}<p>Go on</p>\n</body></html>\n'
+    html = "<!DOCTYPE html>\n<html><head><title>Go</title></head><body>\n{}<p>Go on</p>\n</body></html>\n"
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256().hexdigest()}\nsize 734003200\n"
     return {
         "LICENSE": _mit("Acme"),
-        "src/area.py": _text(source.format("width * height")),
-        "src/link.py": File(b"area.py", "120000"),
-        "src/crlf.py": _text(source.format("height * width").replace("\n", "\r\n")),
-        "src/latin1.py": File(("# -*- coding: latin-1 -*-\n" + source.format("width * height / 2")).encode("latin-1")),
-        "src/bom.py": File(b"\xef\xbb\xbf" + source.format("2 * width * height").encode()),
-        "src/größe.py": _text(source.format("3 * width * height")),
-        "src/caf\udce9.py": _text(source.format("4 * width * height")),  # a path that is no UTF-8: the byte E9
+        "src/measure.py": _text(source("measure")),
+        "src/link.py": File(b"measure.py", "120000"),
+        "src/crlf.py": _text(source("weigh").replace("\n", "\r\n")),
+        "src/latin1.py": File(f"# -*- coding: latin-1 -*-\n{source('stretch')}".encode("latin-1")),
+        "src/bom.py": File(source("rotate").encode("utf-8-sig")),
+        "src/größe.py": _text(source("bend")),
+        "src/caf\udce9.py": _text(source("hammer")),  # a path that is no UTF-8: the byte E9
         "src/empty.py": _text(""),
-        "include/config.h": _text("/* This file is auto-generated by configure. Do not edit. */\n#define HAVE_AREA 1\n"),
+        "include/config.h": _text(
+            "/* This file is auto-generated by configure. Do not edit. */\n#define HAVE_LEVER 1\n"
+        ),
         "web/app.min.js": _text(minified),
         "web/index.html": _text(html.format('<div class="column"><span class="spacer"></span></div>\n' * 40)),
         "data/blob.py": _text(f'DATA = """{blob}"""\n'),
@@ -389,7 +411,7 @@ def _write(place: Path, folder: Path, groups: Mapping[str, Mapping[str, Tree | N
 
 
 def _make_repository(path: Path, tree: Tree) -> None:
-    """Make a bare repository whose branch main is one commit of `tree`, or that has no commit where there is no file."""
+    """Make a bare repository whose branch main is one commit of `tree`; an empty tree makes no commit."""
     _git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(path))
     with (path / "config").open("a") as config:
         config.write(SERVES)
@@ -402,7 +424,6 @@ def _make_repository(path: Path, tree: Tree) -> None:
             else:
                 stream.append(b"M %s inline %s\ndata %d\n" % (file.mode.encode(), shown, len(file.data)) + file.data)
                 stream.append(b"\n")
-        # One pack, also of few files; --force-free because the stream is all there is
         _git("--git-dir", str(path), "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", data=b"".join(stream))
 
 

@@ -1,0 +1,68 @@
+# Every target sets itself up: on a fresh machine `make demo` and `make test` are the only two commands needed.
+PYTHON ?= python3
+BIN := .venv/bin
+RECIPE ?= recipes/demo.yaml
+OUT ?= runs/demo
+PRESET ?= tiny
+INPUT := runs/demo-input
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test demo run report train bench docs lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@echo "  Variables: RECIPE=$(RECIPE) OUT=$(OUT) PRESET=$(PRESET)"
+
+setup: .venv/.installed  ## make .venv with the locked versions of everything
+
+.venv/.installed: requirements.lock pyproject.toml
+	@echo "installing into .venv (a few minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit("Quarry needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup  ## ruff, mypy --strict
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup  ## let ruff format and sort
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest
+
+demo: setup  ## local git repositories to tokenized shards, a report and a trained checkpoint, in minutes, offline
+	@$(BIN)/python -m recipes.demo_repositories $(INPUT)
+	@$(BIN)/quarry run recipes/demo.yaml --out runs/demo
+	@$(BIN)/quarry report runs/demo
+	@$(BIN)/quarry train runs/demo --preset tiny
+	@$(BIN)/python -m recipes.demo_tour runs/demo
+
+run: setup  ## execute RECIPE into OUT
+	$(BIN)/quarry run $(RECIPE) --out $(OUT)
+
+report: setup  ## write OUT/report/index.html
+	$(BIN)/quarry report $(OUT)
+
+train: setup  ## train PRESET on OUT/dataset
+	$(BIN)/quarry train $(OUT) --preset $(PRESET)
+
+bench: setup  ## measure the stages on the demo's repositories, see benchmarks/RESULTS.md
+	@$(BIN)/python -m recipes.demo_repositories $(INPUT)
+	$(BIN)/python -m benchmarks.stages $(INPUT)/repositories.txt
+
+docs: setup  ## make the pages of docs/ that are made from the code
+	$(BIN)/python -m reports.reference docs
+
+lock: setup  ## write requirements.lock from what is installed
+	@{ echo "# What 'make setup' installs: every distribution at the version Quarry was tested with (Python 3.11, Linux)."; \
+	   echo "# Made by 'make lock' from pyproject.toml."; \
+	   $(BIN)/python -m pip freeze --all --exclude-editable --disable-pip-version-check | grep -v '^pip==' | sed 's/+cpu//'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:  ## remove the demo's run and input; .venv stays
+	rm -rf runs/demo runs/demo-input

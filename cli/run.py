@@ -1,0 +1,107 @@
+"""`quarry run` executes a recipe into a directory; `quarry clean` removes what older configurations left in one."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.progress import listener
+from pipeline.errors import UsageError
+from pipeline.executor import RayExecutor
+from pipeline.inline import InlineExecutor
+from pipeline.recipe import load_recipe
+from pipeline.run import Run, execute, load_run, open_run
+from pipeline.run import clean as remove_old
+from stages.catalog import CATALOG
+from stages.publish import publish
+
+Directory = Annotated[str, typer.Argument(metavar="DIR", help="The run: what was given to 'quarry run --out'.")]
+Json = Annotated[bool, typer.Option("--json", help="Print data, for programs.")]
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")],
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Directory or URL of the run.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one a CPU.")] = None,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster, host:port.")] = None,
+    inline: Annotated[bool, typer.Option("--inline", help="Work in this process, without Ray.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="Change a field of the recipe.")
+    ] = None,
+    discard_intermediate: Annotated[
+        bool, typer.Option("--discard-intermediate", help="Delete unredacted text once the run is complete.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Execute RECIPE into a directory; what is done there already is not done again."""
+    if inline and (ray or workers):
+        raise UsageError("--inline works in this process: leave --workers and --ray out, or leave --inline out.")
+    loaded = load_recipe(recipe, CATALOG, overrides or ())
+    if plan:
+        _print_plan(open_run(loaded, out), as_json)
+        return
+
+    def start() -> Any:
+        return nullcontext(InlineExecutor()) if inline else RayExecutor(workers, ray)
+
+    with listener(Console(stderr=True)) as progress:
+        done = execute(loaded, out, start, progress, publish, discard_intermediate=discard_intermediate)
+    figures = summary(done)
+    typer.echo(json.dumps(figures) if as_json else _sentences(done, figures))
+
+
+def clean(directory: Directory, as_json: Json = False) -> None:
+    """Remove the folders that older configurations of the recipe left in DIR, and unfinished files."""
+    removed = remove_old(load_run(directory, CATALOG))
+    if as_json:
+        typer.echo(json.dumps({"removed": removed}))
+    else:
+        typer.echo("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What a run holds and what this execution did, as plain data."""
+    dataset = run.store.read_json("dataset/receipt.json") if run.store.exists("dataset/receipt.json") else None
+    return {
+        "run": run.store.root,
+        "name": run.recipe.name,
+        "repositories": run.repositories.num_rows,
+        "applied": run.applied,
+        "prepared": run.prepared,
+        "documents": dataset["documents"] if dataset else None,
+        "shards": len(run.passes[-1].receipts),
+        "digest": dataset["digest"] if dataset else None,
+    }
+
+
+def _sentences(run: Run, figures: dict[str, Any]) -> str:
+    did = "everything was done before: no shard was applied, nothing was prepared"
+    if figures["applied"] or figures["prepared"]:
+        did = f"{figures['applied']} shards applied, {figures['prepared']} side inputs prepared"
+    lines = [f"{run.recipe.name}: {did}."]
+    if figures["documents"] is not None:
+        lines.append(f"{figures['documents']:,} documents in {run.store.root}/dataset ({figures['shards']} shards).")
+    lines.append(f"What happened: quarry report {run.store.root}. A file: quarry why {run.store.root} OWNER/REPO:PATH")
+    return "\n".join(lines)
+
+
+def _print_plan(run: Run, as_json: bool) -> None:
+    rows = []
+    for this, wanted in zip(run.passes, run.todo(), strict=True):
+        rows.append(
+            {"pass": this.part.name, "folder": this.folder.path, "to_do": wanted, "shards_done": len(this.receipts)}
+        )
+    if as_json:
+        typer.echo(json.dumps({"repositories": run.repositories.num_rows, "passes": rows}))
+        return
+    typer.echo(f"{run.repositories.num_rows:,} repositories; nothing was done. Passes:")
+    for row in rows:
+        state = (
+            f"would run ({row['shards_done']} shards done)" if row["to_do"] else f"done ({row['shards_done']} shards)"
+        )
+        typer.echo(f"  {row['folder']:<40} {state}")

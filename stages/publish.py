@@ -1,0 +1,78 @@
+"""Turns a completed run's token shards into `dataset/`, the folder a user uploads; its receipt is written last.
+
+The shards are moved, not copied: one copy is one place to take a document out of. Order of events, so that a crash at
+any point is repaired by running again: the receipt goes first, then receipts of other tokenizations that still claim
+files in `dataset/` go, then each shard moves and its own receipt follows it, then the papers, then the receipt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.fingerprint import digest_bytes
+from pipeline.layout import pass_folders
+from pipeline.run import PassRun, Run
+from pipeline.storage import Storage
+from stages.card import attribution, dataset_card
+
+RECEIPT = "dataset/receipt.json"
+TOKENIZER = "tokenizer.json"
+
+
+def publish(run: Run) -> bool:
+    """Write `dataset/` of a completed run whose last pass gives TOKENS; True where there was anything to do."""
+    last = run.passes[-1]
+    if "input_ids" not in last.part.stages[-1].stage.gives.names or _published(run, last):
+        return False
+    store = run.store
+    store.remove(RECEIPT)
+    _retire_claims(store, last.folder.path)
+    for shard, receipt in sorted(last.receipts.items()):
+        target = f"dataset/data/{shard}.parquet"
+        if receipt["documents"]["path"] != target:
+            store.move(receipt["documents"]["path"], target)
+            receipt["documents"]["path"] = target
+            last.folder.write_receipt(receipt)
+    for name in store.names("dataset/data"):
+        if name.removesuffix(".parquet") not in last.receipts:
+            store.remove(f"dataset/data/{name}")
+    papers = {
+        TOKENIZER: store.read_bytes(f"{last.folder.path}/side/{TOKENIZER}"),
+        "README.md": dataset_card(run).encode(),
+        "ATTRIBUTION.md": attribution(run).encode(),
+    }
+    for name, data in papers.items():
+        store.write_bytes(f"dataset/{name}", data)
+    store.write_json(RECEIPT, _receipt(last, {name: digest_bytes(data) for name, data in papers.items()}))
+    return True
+
+
+def _published(run: Run, last: PassRun) -> bool:
+    if not run.store.exists(RECEIPT):
+        return False
+    held: dict[str, Any] = run.store.read_json(RECEIPT)
+    data = {f"data/{shard}.parquet": receipt["documents"]["digest"] for shard, receipt in last.receipts.items()}
+    return bool(held["fingerprint"] == last.fingerprint and held["files"].items() >= data.items())
+
+
+def _receipt(last: PassRun, papers: dict[str, str]) -> dict[str, Any]:
+    """Digest of every file of the dataset, and what it holds."""
+    shards = {f"data/{shard}.parquet": receipt["documents"] for shard, receipt in sorted(last.receipts.items())}
+    files = {name: documents["digest"] for name, documents in shards.items()} | papers
+    return {
+        "fingerprint": last.fingerprint,
+        "documents": sum(documents["rows"] for documents in shards.values()),
+        "files": files,
+        "digest": digest_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(files.items())).encode()),
+    }
+
+
+def _retire_claims(store: Storage, current: str) -> None:
+    """Remove receipts of other fingerprints that name files in `dataset/`: these are about to be overwritten."""
+    for folder in pass_folders(store):
+        if folder == current:
+            continue
+        for name in store.names(f"{folder}/receipts"):
+            path = f"{folder}/receipts/{name}"
+            if path.endswith(".json") and store.read_json(path)["documents"]["path"].startswith("dataset/"):
+                store.remove(path)

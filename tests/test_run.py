@@ -1,0 +1,289 @@
+"""Runs: resume, fingerprints, quarantine, locks, failures that are loud, and equal bytes whatever the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import LawBroken, RunFailed, UsageError
+from pipeline.executor import RayExecutor
+from pipeline.inline import InlineExecutor
+from pipeline.layout import locked
+from pipeline.recipe import load_recipe
+from pipeline.run import Run, clean, execute, load_run
+from pipeline.storage import Storage
+from tests.toy import CATALOG
+
+RECIPE = """
+name: toy
+repositories: list.txt
+passes:
+  make: [{{make: {{shards: {shards}, documents: 6, calls: {folder}/calls}}}}]
+  filter: [{{forbid: {{dawdle: {dawdle}, calls: {folder}/calls}}}}, {{misbehave: {{how: {how}, marker: {folder}/marker}}}}]
+  last: [{{last: {{calls: {folder}/calls}}}}]
+"""
+
+
+class Quiet:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.heard.append(message)
+
+    def pass_started(self, name: str, shards: int, done: int, workers: int) -> None:
+        self.heard.append(f"{name} {done}/{shards}")
+
+    def preparing(self, name: str, done: int, total: int) -> None: ...
+
+    def shard_finished(self, name: str, receipt: dict[str, Any]) -> None: ...
+
+    def pass_finished(self, name: str) -> None: ...
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Callable[..., Run]:
+    """Executes the toy recipe into tmp_path/OUT."""
+    (tmp_path / "list.txt").write_text("acme/toy\nacme/other\n")
+
+    def run(
+        out: str = "run",
+        overrides: tuple[str, ...] = (),
+        executor: Callable[[], Any] = lambda: nullcontext(InlineExecutor()),
+        how: str = "nothing",
+        shards: int = 3,
+        dawdle: float = 0.0,
+        listener: Quiet | None = None,
+        discard: bool = False,
+    ) -> Run:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(RECIPE.format(folder=tmp_path, how=how, shards=shards, dawdle=dawdle))
+        recipe = load_recipe(str(path), CATALOG, overrides)
+        return execute(
+            recipe, str(tmp_path / out), executor, listener or Quiet(), lambda run: False, discard_intermediate=discard
+        )
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Documents, decisions and side inputs of all passes."""
+    kinds = ("documents", "decisions", "side")
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(kind in path.parts for kind in kinds)
+    }
+
+
+def state(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file and folder with its time of change and size."""
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in [folder, *sorted(folder.rglob("*"))]}
+
+
+def calls(folder: Path) -> list[str]:
+    path = folder / "calls"
+    lines = path.read_text().split() if path.exists() else []
+    path.write_text("")
+    return lines
+
+
+def test_a_second_run_calls_nothing_and_touches_nothing(toy: Callable[..., Run], tmp_path: Path) -> None:
+    first = toy()
+    assert sorted(calls(tmp_path)) == ["apply"] * 9 + ["prepare"] * 2
+    assert (first.applied, first.prepared) == (9, 2)
+    before = state(tmp_path / "run")
+    second = toy()
+    assert calls(tmp_path) == []
+    assert (second.applied, second.prepared) == (0, 0)
+    assert state(tmp_path / "run") == before
+
+
+def test_the_files_of_a_run_say_what_happened(toy: Callable[..., Run], tmp_path: Path) -> None:
+    run = toy()
+    folders = [this.folder.path for this in run.passes]
+    assert [f.split("-")[:2] for f in folders] == [["01", "make"], ["02", "filter"], ["03", "last"]]
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    counts = [[s["documents_in"], s["documents_out"]] for p in manifest["passes"] for s in p["stages"]]
+    assert counts == [[18, 18], [18, 12], [12, 12], [12, 9]]
+    assert manifest["passes"][1]["stages"][0]["decisions"] == {"drop": {"forbidden_word": 6}}
+    decisions = run.store.read_table(f"{folders[1]}/decisions/00000.parquet").to_pylist()
+    assert {d["stage"] for d in decisions} == {"forbid"}
+    assert run.passes[1].explain(decisions[0]) == "it holds the word 'bad'"
+    assert sorted(run.store.names(f"{folders[1]}/documents")) == [f"0000{n}.parquet" for n in range(3)]
+    assert not (tmp_path / "run/.scratch").exists()
+
+
+def test_changing_a_field_recomputes_from_that_pass_on(toy: Callable[..., Run], tmp_path: Path) -> None:
+    toy()
+    calls(tmp_path)
+    before = contents(tmp_path / "run")
+    listener = Quiet()
+    run = toy(overrides=("forbid.word=document 1",), listener=listener)
+    assert listener.heard == ["filter 0/3", "last 0/3"]
+    assert sorted(calls(tmp_path)) == ["apply"] * 6 + ["prepare"]
+    after = contents(tmp_path / "run")
+    assert {path: after[path] for path in before} == before  # the old configuration's files are as they were
+    assert len(clean(run)) == 2
+    assert toy(overrides=("forbid.word=document 1",)).applied == 0
+    assert toy().applied == 6
+
+
+def test_a_changed_file_counts_by_its_content_and_placement_never(toy: Callable[..., Run], tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("one")
+    assert toy(overrides=(f"forbid.words={words}",)).applied == 9
+    moved = tmp_path / "moved.txt"
+    moved.write_text("one")
+    assert toy(overrides=(f"forbid.words={moved}", "forbid.dawdle=0.001")).applied == 0
+    moved.write_text("two")
+    assert toy(overrides=(f"forbid.words={moved}",)).applied == 6
+    (tmp_path / "list.txt").write_text("acme/toy  # the same two repositories\n\nacme/other\n")
+    assert toy(overrides=(f"forbid.words={moved}",)).applied == 0
+    (tmp_path / "list.txt").write_text("acme/toy\n")
+    assert toy(overrides=(f"forbid.words={moved}",)).applied == 9
+
+
+@pytest.mark.parametrize(("how", "kind"), [("lose", LawBroken), ("raise_shard", RunFailed), ("full_disk", RunFailed)])
+def test_a_failing_shard_fails_the_run_and_loses_nothing(
+    how: str, kind: type[Exception], toy: Callable[..., Run], tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match="shard 00001"):
+        toy(how=how)
+    assert not (tmp_path / "run/manifest.json").exists()
+    assert not list((tmp_path / "run").glob("03-*"))  # nothing downstream started
+    calls(tmp_path)
+    with pytest.raises(kind, match="shard 00001"):
+        toy(how=how)
+    assert calls(tmp_path) == ["apply"]  # the shard that fails, and no finished one
+
+
+def test_one_bad_document_does_not_stop_a_run(toy: Callable[..., Run]) -> None:
+    run = toy(how="raise_one")
+    decisions = run.store.read_table(run.passes[1].folder.decisions("00001")).to_pylist()
+    assert [(d["id"], d["stage"]) for d in decisions if d["reason"] == "error"] == [(f"{7:032x}", "misbehave")]
+    assert run.passes[2].receipts["00001"]["documents"]["rows"] == 2
+
+
+def test_a_passing_io_error_is_tried_again(toy: Callable[..., Run]) -> None:
+    assert toy(how="flaky").applied == 9
+
+
+def test_discarded_documents_are_made_again_only_when_needed(toy: Callable[..., Run], tmp_path: Path) -> None:
+    toy(discard=True)
+    calls(tmp_path)
+    assert toy(discard=True).applied == 0
+
+
+def test_two_runs_on_one_directory_exclude_each_other(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with locked(Storage(tmp_path / "run")), pytest.raises(UsageError, match="another process is working on"):
+        toy()
+    toy()
+
+
+def test_a_directory_of_another_recipe_or_of_something_else_is_refused(toy: Callable[..., Run], tmp_path: Path) -> None:
+    toy()
+    with pytest.raises(UsageError, match="holds a run of recipe 'toy', not 'other'"):
+        toy(overrides=("name=other",))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="is not empty and holds no run"):
+        toy(out="mine")
+
+
+def test_a_finished_run_can_be_looked_at_where_its_inputs_are_gone(toy: Callable[..., Run], tmp_path: Path) -> None:
+    made = toy()
+    (tmp_path / "list.txt").unlink()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    run = load_run(str(tmp_path / "moved"), CATALOG)
+    assert [this.fingerprint for this in run.passes] == [this.fingerprint for this in made.passes]
+    assert not any(run.todo())
+    assert run.repositories["repo"].to_pylist() == ["acme/toy", "acme/other"]
+    with pytest.raises(UsageError, match="holds no run"):
+        load_run(str(tmp_path / "nowhere"), CATALOG)
+
+
+def test_ray_gives_the_same_bytes_as_inline_for_any_number_of_workers(toy: Callable[..., Run], tmp_path: Path) -> None:
+    toy(out="inline", shards=12)
+    for workers in (1, 2, 5):
+        run = toy(out=f"ray{workers}", shards=12, dawdle=0.05, executor=lambda: RayExecutor(workers))  # noqa: B023
+        assert run.applied == 36
+        assert contents(tmp_path / f"ray{workers}") == contents(tmp_path / "inline")
+
+
+def test_a_killed_ray_worker_loses_nothing(toy: Callable[..., Run], tmp_path: Path) -> None:
+    toy(out="inline", shards=4)
+    toy(out="killed", shards=4, how="kill_once", executor=lambda: RayExecutor(2))
+    assert (tmp_path / "marker").exists()
+    killed = {path.split("/", 1)[1]: data for path, data in contents(tmp_path / "killed").items()}
+    assert killed == {path.split("/", 1)[1]: data for path, data in contents(tmp_path / "inline").items()}
+
+
+def test_a_shard_that_always_kills_its_worker_fails_the_run(toy: Callable[..., Run]) -> None:
+    with pytest.raises(RunFailed, match="00001 lost its worker 3 times"):
+        toy(how="kill_always", executor=lambda: RayExecutor(2))
+
+
+def test_errors_come_through_ray_as_they_are(toy: Callable[..., Run]) -> None:
+    with pytest.raises(LawBroken, match="stage 'misbehave', shard 00001: document .* was lost"):
+        toy(how="lose", executor=lambda: RayExecutor(2))
+
+
+def test_an_unreachable_ray_address_is_one_sentence() -> None:
+    with pytest.raises(UsageError, match=r"no Ray cluster at '127.0.0.1:9'"), RayExecutor(address="127.0.0.1:9"):
+        pass
+
+
+KILLED = """
+import os, signal, sys
+from contextlib import nullcontext
+from pipeline import storage
+from pipeline.inline import InlineExecutor
+from pipeline.recipe import load_recipe
+from pipeline.run import execute
+from tests.test_run import Quiet
+from tests.toy import CATALOG
+recipe, out, stop = sys.argv[1], sys.argv[2], int(sys.argv[3])
+write, count = storage.Storage.write_bytes, [0]
+def counted(self, path, data):
+    count[0] += 1
+    if count[0] == stop:
+        with open(self.full(path) + storage.TEMPORARY + "half", "wb") as file:
+            file.write(data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, path, data)
+storage.Storage.write_bytes = counted
+execute(load_recipe(recipe, CATALOG), out, lambda: nullcontext(InlineExecutor()), Quiet(), lambda run: False)
+print(count[0])
+"""
+
+
+def _killed_run(recipe: Path, out: Path, stop: int) -> subprocess.CompletedProcess[str]:
+    script = [sys.executable, "-c", KILLED, str(recipe), str(out), str(stop)]
+    return subprocess.run(script, capture_output=True, text=True, check=False)
+
+
+def test_kill_9_of_the_driver_at_any_write_then_rerun_gives_the_undisturbed_run(
+    toy: Callable[..., Run], tmp_path: Path
+) -> None:
+    toy(out="whole")
+    writes = int(_killed_run(tmp_path / "recipe.yaml", tmp_path / "count", -1).stdout)
+    points = sorted(random.Random(7).sample(range(2, writes + 1), 5))
+    for stop in points:
+        out = tmp_path / f"killed{stop}"
+        assert _killed_run(tmp_path / "recipe.yaml", out, stop).returncode == -9
+        toy(out=out.name)
+        assert contents(out) == contents(tmp_path / "whole")
+        assert not [name for name in os.listdir(out) if "tmp" in name]
+        assert not [path for path in out.rglob("*.tmp-*")]

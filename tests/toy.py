@@ -1,0 +1,171 @@
+"""Small stages for tests of the kernel: one makes documents out of nothing, others behave well or badly on purpose."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import schema
+from pipeline.decisions import NO_DECISIONS, decide, drop
+from pipeline.side import Corpus, Side
+from pipeline.stage import PLACEMENT, ContentFile, Outcome, Stage
+
+Text = schema.needs(schema.DOCUMENT, "id", "repo", "path", "text")
+
+
+def documents(texts: list[str], repo: str = "acme/toy", start: int = 0) -> pa.Table:
+    """DOCUMENT rows with these texts."""
+    count = len(texts)
+    values = {name: [None] * count for name in schema.DOCUMENT.names} | {
+        "id": [f"{start + row:032x}" for row in range(count)],
+        "kind": ["code"] * count,
+        "repo": [repo] * count,
+        "commit": ["c" * 40] * count,
+        "path": [f"src/{start + row}.py" for row in range(count)],
+        "size": [len(text.encode()) for text in texts],
+        "text": texts,
+    }
+    return pa.table([pa.array(values[f.name], f.type) for f in schema.DOCUMENT], schema=schema.DOCUMENT)
+
+
+class Make(Stage):
+    """Plans `shards` shards of `documents` documents each; document n says 'document n', every third one 'bad' too."""
+
+    takes: ClassVar[pa.Schema] = schema.needs(schema.REPOSITORY, "id", "repo")
+    gives: ClassVar[pa.Schema] = schema.DOCUMENT
+    reasons: ClassVar[dict[str, str]] = {}
+    source: ClassVar[str] = "plan"
+    shards: int = 3
+    documents: int = 6
+    calls: Annotated[str | None, PLACEMENT] = None  # a file that gets a line for every call
+
+    def prepare(self, corpus: Corpus, side: Side) -> None:
+        _count(self.calls, "prepare")
+        numbers = corpus.map(_double, range(self.shards))
+        for shard in range(self.shards):
+            rows = [numbers[shard] // 2 * self.documents + n for n in range(self.documents)]
+            plan = pa.table({"id": [f"{row:032x}" for row in rows], "repo": ["acme/toy"] * len(rows)})
+            side.put("plan", plan, shard=f"{shard:05d}")
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        _count(self.calls, "apply")
+        numbers = [int(i, 16) for i in shard["id"].to_pylist()]
+        texts = [f"document {n}" + (" bad" if n % 3 == 2 else "") for n in numbers]
+        return Outcome(documents(texts, start=numbers[0]), NO_DECISIONS) if numbers else Outcome(documents([]), NO_DECISIONS)
+
+
+class Forbid(Stage):
+    """Drops documents that hold a word, or a word of a file."""
+
+    takes: ClassVar[pa.Schema] = Text
+    gives: ClassVar[pa.Schema] = Text
+    reasons: ClassVar[dict[str, str]] = {"forbidden_word": "it holds the word '{word}'"}
+    word: str = "bad"
+    words: ContentFile | None = None
+    calls: Annotated[str | None, PLACEMENT] = None
+    dawdle: Annotated[float, PLACEMENT] = 0.0  # seconds at most, so that shards end in another order
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        _count(self.calls, "apply")
+        time.sleep(random.random() * self.dawdle)
+        hit = pc.match_substring(shard["text"], self.word).to_numpy()
+        return drop(shard, hit, "forbidden_word", [{"word": self.word}] * int(hit.sum()))
+
+
+class Last(Stage):
+    """Prepares one side table a shard (which document is last) and drops these documents."""
+
+    takes: ClassVar[pa.Schema] = Text
+    gives: ClassVar[pa.Schema] = Text
+    reasons: ClassVar[dict[str, str]] = {"last": "it is the last of its shard"}
+    calls: Annotated[str | None, PLACEMENT] = None
+
+    def prepare(self, corpus: Corpus, side: Side) -> None:
+        _count(self.calls, "prepare")
+        corpus.map(_last_of, corpus.shards)
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        _count(self.calls, "apply")
+        return drop(shard, pc.is_in(shard["id"], side.get_shard("last")["id"].combine_chunks()).to_numpy(), "last")
+
+
+class Misbehave(Stage):
+    """Does one thing wrong."""
+
+    takes: ClassVar[pa.Schema] = Text
+    gives: ClassVar[pa.Schema] = Text
+    reasons: ClassVar[dict[str, str]] = {"whim": "of a whim"}
+    how: Literal[
+        "nothing", "lose", "swap", "invent", "double", "reorder", "reason", "raise_one", "raise_all", "raise_shard",
+        "kill_once", "kill_always", "full_disk", "flaky",
+    ] = "nothing"  # fmt: skip
+    marker: Annotated[str, PLACEMENT] = ""  # a file that remembers that the one failure has happened
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        kept, decisions = shard, NO_DECISIONS
+        first = shard.num_rows > 0 and side.shard == "00001"
+        if not first:
+            return Outcome(kept, decisions)
+        if self.how == "lose":
+            kept = shard.slice(1)
+        elif self.how == "swap":
+            texts = shard["text"].to_pylist()
+            texts[0], texts[1] = texts[1], texts[0]
+            kept = shard.set_column(shard.column_names.index("text"), "text", pa.array(texts, pa.string()))
+        elif self.how == "invent":
+            stranger = shard.slice(0, 1).set_column(0, shard.schema.field(0), pa.array(["f" * 32]))
+            kept = pa.concat_tables([shard, stranger])
+        elif self.how == "double":
+            decisions = decide(shard, [0], "drop", "whim")
+        elif self.how == "reorder":
+            kept = shard.take(np.arange(shard.num_rows)[::-1])
+        elif self.how == "reason":
+            kept, decisions = drop(shard, [0], "mood")
+        elif self.how == "raise_one":
+            self._raise_on(shard, 7)
+        elif self.how == "raise_all":
+            raise ValueError("secret text of the document")
+        elif self.how == "raise_shard":
+            raise ValueError("the model is broken")
+        elif self.how == "full_disk":
+            raise OSError(28, "No space left on device")
+        elif self.how in ("kill_once", "kill_always", "flaky"):
+            self._fail_at_first()
+        return Outcome(kept, decisions)
+
+    def _raise_on(self, shard: pa.Table, number: int) -> None:
+        if f"{number:032x}" in shard["id"].to_pylist():
+            raise ValueError("secret text of the document")
+
+    def _fail_at_first(self) -> None:
+        if self.how == "kill_always" or not Path(self.marker).exists():
+            Path(self.marker).touch()
+            if self.how == "flaky":
+                raise OSError(5, "Input/output error")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+CATALOG: dict[str, type[Stage]] = {"make": Make, "forbid": Forbid, "last": Last, "misbehave": Misbehave}
+
+
+def _double(number: int, corpus: Corpus, side: Side) -> int:
+    return number * 2
+
+
+def _last_of(shard: str, corpus: Corpus, side: Side) -> None:
+    ids = corpus.read(shard, ["id"])
+    side.put("last", ids.slice(max(0, ids.num_rows - 1)), shard=shard)
+
+
+def _count(path: str | None, what: str) -> None:
+    if path:
+        with open(path, "a") as file:
+            file.write(what + "\n")
