@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
+from pipeline.law import schema_after
 from pipeline.manifest import merge_stages
-from pipeline.run import Run
+from pipeline.run import PassRun, Run
 from reports.rows import decision_tables, document_path, duplicates
 
 SAMPLES = 8  # decisions kept of each kind, of which a report shows those whose text is still there
@@ -224,10 +225,12 @@ def _stages(run: Run, tallies: Counter[tuple[str, str, str, bool]]) -> list[Stag
         if action == "drop" and whole_repository:
             whole[stage] += count
     rows = []
+    given: pa.Schema = schema.REPOSITORY
     for this in run.passes:
-        measures = merge_stages(this.receipts[shard] for shard in sorted(this.receipts))
-        for named, measure in zip(this.part.stages, measures, strict=True):
-            takes_documents = "path" in named.stage.takes.names or "text" in named.stage.takes.names
+        given = given if this.part.opener.source is None else this.part.opener.takes
+        for named, measure in zip(this.part.stages, _measures(this), strict=True):
+            takes_documents = "path" in given.names
+            given = schema_after(named.stage, given)
             rows.append(
                 StageFigures(
                     part=this.part.name,
@@ -237,7 +240,7 @@ def _stages(run: Run, tallies: Counter[tuple[str, str, str, bool]]) -> list[Stag
                     documents_out=measure["documents_out"],
                     repositories_dropped=whole[named.name],
                     bytes_in=measure["bytes_in"],
-                    bytes_out=None if "input_ids" in named.stage.gives.names else measure["bytes_out"],
+                    bytes_out=None if "input_ids" in given.names else measure["bytes_out"],
                     seconds=measure["seconds"],
                     languages=measure["languages_out"],
                 )
@@ -246,20 +249,24 @@ def _stages(run: Run, tallies: Counter[tuple[str, str, str, bool]]) -> list[Stag
 
 
 def _passes(run: Run) -> list[PassFigures]:
-    rows = []
-    for this in run.passes:
-        measures = merge_stages(this.receipts[shard] for shard in sorted(this.receipts))
-        rows.append(
-            PassFigures(
-                part=this.part.name,
-                shards=len(this.receipts),
-                prepare_seconds=this.prepared["seconds"] if this.prepared else 0.0,
-                seconds=sum(measure["seconds"] for measure in measures),
-                bytes_in=measures[0]["bytes_in"] if measures else 0,
-                peak_memory=max((receipt["peak_memory"] for receipt in this.receipts.values()), default=0),
-            )
+    return [
+        PassFigures(
+            part=this.part.name,
+            shards=len(this.receipts),
+            prepare_seconds=this.prepared["seconds"] if this.prepared else 0.0,
+            seconds=sum(measure["seconds"] for measure in _measures(this)),
+            bytes_in=_measures(this)[0]["bytes_in"],
+            peak_memory=max((receipt["peak_memory"] for receipt in this.receipts.values()), default=0),
         )
-    return rows
+        for this in run.passes
+    ]
+
+
+def _measures(this: PassRun) -> list[dict[str, Any]]:
+    """What the receipts measured of each stage; zeros where the pass had no shard."""
+    merged = merge_stages(this.receipts[shard] for shard in sorted(this.receipts))
+    numbers = ("documents_in", "documents_out", "bytes_in", "bytes_out", "seconds")
+    return merged or [dict.fromkeys(numbers, 0) | {"languages_out": {}} for _ in this.part.stages]
 
 
 def _kept(run: Run) -> pa.Table:

@@ -46,7 +46,7 @@ def read_rows(store: Storage, path: str, ids: Collection[str], columns: Sequence
     return found
 
 
-def decision_tables(run: Run, columns: Sequence[str]) -> Iterator[tuple[int, str, pa.Table]]:
+def decision_tables(run: Run, columns: Sequence[str] | None) -> Iterator[tuple[int, str, pa.Table]]:
     """(number of the pass, shard, its decisions) of all that is done, in the order of passes and shards."""
     for number, this in enumerate(run.passes):
         for shard in sorted(this.receipts):

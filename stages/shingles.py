@@ -57,7 +57,7 @@ class ShingleSets(NamedTuple):
 
 def content_hashes(text: Utf8) -> np.ndarray:
     """128-bit blake2b of each document's bytes, as an array of V16."""
-    view, bounds = memoryview(text.data), text.offsets.tolist()
+    view, bounds = text.data.data, text.offsets.tolist()
     digests = [hashlib.blake2b(view[start:stop], digest_size=16).digest() for start, stop in pairwise(bounds)]
     return np.frombuffer(b"".join(digests), dtype="V16")
 

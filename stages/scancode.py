@@ -1,0 +1,177 @@
+"""Licence texts read with ScanCode's index: which licences a text states, and how free each one is.
+
+ScanCode is used as a library, one `match` a text: its 40,000 rules give SPDX expressions and survive re-wrapped,
+re-indented and slightly edited texts. What it returns is judged on the safe side: a licence counts when it was matched
+well, a poor match of anything stricter than a permissive licence makes the text unknown, and so do terms that somebody
+wrote around a known licence. The index takes 1.4 GB and 6 to 9 seconds, so it is loaded in one worker only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# From free to strict. What holds for several licences at once is as strict as the strictest of them.
+STRICTNESS = ("permissive", "weak_copyleft", "copyleft", "unknown", "non_free")
+CLASS_OF_CATEGORY = {
+    "Permissive": "permissive",
+    "Public Domain": "permissive",
+    "Copyleft Limited": "weak_copyleft",
+    "Copyleft": "copyleft",
+    "Unstated License": "unknown",
+}  # every other category (Commercial, Proprietary Free, Source-available, Patent License, ...) is non_free
+
+# The Stack v2's neutral keys (get_license_types.py), which neither give nor take a right to the code; ScanCode's
+# category CLA (agreements between contributors and owners) is neutral as a whole.
+NEUTRAL = frozenset(
+    {"generic-exception", "generic-export-compliance", "generic-tos", "generic-trademark", "warranty-disclaimer"}
+)
+
+MATCHED = 70.0  # ScanCode score (coverage x rule relevance, less for extra words) from which a licence counts
+DOUBTFUL = 40.0  # below it a match is chance: legal prose shares phrases
+MAX_CHARACTERS = 200_000  # matching time grows faster than length: 110,000 characters take 10 seconds
+DEADLINE = 100.0  # seconds for one text, as The Stack v2 set it; the length limit is what normally stops
+
+UNKNOWN = "LicenseRef-scancode-unknown"
+
+# Wording that takes rights away. Searched only in lines that are no part of a matched licence: nobody's copyright line
+# or list of holders says this, but "MIT, not for commercial use" does, and ScanCode calls it MIT.
+_RESTRICTS = re.compile(
+    r"non-?\s?commercial|(?:not|no)\b[^.]{0,40}\bcommercial"
+    r"|\b(?:may|must|shall|can|do(?:es)?|are|is)\s*(?:not|n['’]t)\s+(?:be\s+)?"
+    r"(?:use|copy|copied|modif|distribut|redistribut|sell|sold|share|train|permitted|allowed|licensed)"
+    r"|\b(?:cannot|can['’]t)\s+(?:be\s+)?(?:use|copy|copied|modif|distribut|redistribut|sell|sold|share)"
+    r"|\b(?:prohibited|forbidden|confidential|proprietary)\b"
+    r"|\bwithout\b[^.]{0,40}\b(?:permission|consent|authori[sz]ation)\b"
+    r"|\b(?:only|solely)\b[^.]{0,30}\b(?:personal|educational|academic|research|evaluation|internal)\b",
+    re.IGNORECASE,
+)
+
+
+class Term(NamedTuple):
+    """One licence that a text states; a text's terms hold together (AND)."""
+
+    expression: str  # SPDX; LicenseRef-scancode-* where SPDX has no name for it
+    license_type: str  # one of STRICTNESS
+    line: int  # first line of the match, from 1; 0 where the term is about the whole text
+    score: float  # ScanCode's score, 0 to 100
+    problem: str  # why the type is unknown, a phrase that follows the file's name; empty otherwise
+
+
+class Scancode:
+    """ScanCode's licence index, ready to read texts."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Load the index; what ScanCode must have a folder for at import goes below `scratch`."""
+        with _folders(scratch), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside ScanCode and its dependencies are not ours to mend
+            from licensedcode import cache
+
+            self._index = cache.get_index()
+            self._licenses = cache.get_licenses_db()
+            self._licensing = cache.get_licensing()
+        self._known: dict[str, list[tuple[str, str]]] = {}
+
+    def read(self, text: str, deadline: float = DEADLINE) -> list[Term]:
+        """The terms of a licence text, in order of first appearance; none only where it has no words at all.
+
+        A text that is not recognised, or reached a limit (`deadline` is in seconds), has one term of type unknown.
+        """
+        if len(text) > MAX_CHARACTERS:
+            return [_unknown(f"has more than {MAX_CHARACTERS} characters")]
+        end = time.time() + deadline
+        matches = self._index.match(query_string=text.removeprefix("\ufeff"), deadline=end)
+        if time.time() > end:
+            return [_unknown(f"could not be read within {deadline:g} seconds")]
+        terms: dict[str, Term] = {}
+        for term in self._stated(matches):
+            terms.setdefault(term.expression + term.problem, term)
+        if not any(term.license_type != "unknown" for term in terms.values()):
+            return [next(iter(terms.values()), _unknown("is not a licence text that ScanCode knows"))]
+        line = _own_terms(text, matches)
+        if line:
+            terms[""] = _unknown(f"adds terms of its own in line {line}", line)
+        return list(terms.values())
+
+    def _stated(self, matches: Sequence[Any]) -> Iterator[Term]:
+        """What each match says, without introductions ("this project is under the following licence:") and clues."""
+        for match in matches:
+            rule, score = match.rule, float(match.score())
+            if score < DOUBTFUL or rule.is_license_intro or rule.is_license_clue:
+                continue
+            for expression, license_type in self._terms(rule.license_expression):
+                if expression == "LicenseRef-scancode-unknown-license-reference":
+                    continue  # "see the licence": which one is read elsewhere, or nowhere and then nothing is found
+                if score >= MATCHED:
+                    problem = "mentions a licence that has no known name" if license_type == "unknown" else ""
+                    yield Term(expression, license_type, match.start_line, score, problem)
+                elif license_type != "permissive":
+                    yield _unknown(f"may state {expression} in line {match.start_line}", match.start_line, score)
+
+    def _terms(self, expression: str) -> list[tuple[str, str]]:
+        """The (SPDX expression, type) that must all hold for a ScanCode expression; neutral ones are left out."""
+        if expression not in self._known:
+            parsed = self._licensing.parse(expression)
+            parts = parsed.args if isinstance(parsed, self._licensing.AND) else (parsed,)
+            typed = ((part.render("{symbol.wrapped.spdx_license_key}"), self._type(part)) for part in parts)
+            self._known[expression] = [(spdx, kind) for spdx, kind in typed if kind is not None]
+        return self._known[expression]
+
+    def _type(self, node: Any) -> str | None:
+        """The type of an expression: of an OR the freest alternative, of an AND or WITH the strictest; None: neutral."""
+        if isinstance(node, (self._licensing.AND, self._licensing.OR)):
+            choose = strictest if isinstance(node, self._licensing.AND) else _freest
+            return choose([kind for kind in map(self._type, node.args) if kind is not None])
+        if hasattr(node, "exception_symbol"):
+            both = (self._type(node.license_symbol), self._type(node.exception_symbol))
+            return strictest([kind for kind in both if kind is not None])
+        category = self._licenses[node.key].category
+        if node.key in NEUTRAL or category == "CLA":
+            return None
+        return CLASS_OF_CATEGORY.get(category, "non_free")
+
+
+def strictest(types: Sequence[str]) -> str | None:
+    """The strictest of some licence types; None of none."""
+    return max(types, key=STRICTNESS.index, default=None)
+
+
+def _freest(types: Sequence[str]) -> str | None:
+    return min(types, key=STRICTNESS.index, default=None)
+
+
+def _unknown(problem: str, line: int = 0, score: float = 0.0) -> Term:
+    return Term(UNKNOWN, "unknown", line, score, problem)
+
+
+def _own_terms(text: str, matches: Sequence[Any]) -> int:
+    """The first line that takes rights away and is no part of a matched licence, from 1; 0 where there is none."""
+    matched = {match.query.line_by_pos[position] for match in matches for position in match.qspan}
+    lines = re.split(r"\r\n|\r|\n", text)
+    return next((n for n, line in enumerate(lines, 1) if n not in matched and _RESTRICTS.search(line)), 0)
+
+
+@contextmanager
+def _folders(scratch: Path) -> Iterator[None]:
+    """While ScanCode is imported, it finds its cache and temporary folder below `scratch`.
+
+    It creates both at import, in the home folder and in the system's temporary folder, where a read-only home stops it
+    and a folder is left behind by every process. The index itself is read from the installed package.
+    """
+    names = {"SCANCODE_CACHE": str(scratch / "scancode-cache"), "SCANCODE_TEMP": str(scratch / "scancode-temp")}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
