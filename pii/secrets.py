@@ -2,9 +2,8 @@
 
 `anchors` are literals that every value of the format holds: the scan for windows (pii/windows.py) looks for them, and
 a pattern is tried only where one occurs. Patterns are bounded, so that no text makes them slow, and ASCII. A group
-named `secret` marks the part that is redacted; without one it is the whole match. `random` tells how many of the last
-characters are random, 0 meaning all: a value with too few different ones is a placeholder. Written from the vendors'
-own descriptions of their tokens; test keys of live services count as keys.
+named `secret` marks the part that is redacted; without one it is the whole match. Written from the vendors' own
+descriptions of their tokens; keys for a service's test mode count as keys.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ def crc32_base62(token: str) -> bool:
 
 def is_made_up(value: str) -> bool:
     """Whether a value is a placeholder: it says so, or has too few different characters to be random."""
-    lowered = value.lower()
-    return any(word in lowered for word in ("example", "xxxx", "your", "0000000", "1234567890")) or len(set(value)) < 8
+    says_so = re.search(r"example|xxxx|your[_-]|0000000|1234567890", value, re.IGNORECASE)
+    return says_so is not None or len(set(value)) < 8
 
 
 def formats() -> tuple[Format, ...]:
@@ -49,9 +48,9 @@ def formats() -> tuple[Format, ...]:
         Format("aws_access_key_id", ("AKIA", "ASIA", "ABIA", "ACCA"), r"A(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16}"),
         Format(
             "aws_secret_access_key",
-            ("aws_secret", "AWS_SECRET", "ecretAccessKey", "ecret_access_key", "SECRET_ACCESS_KEY", "aws-secret"),
-            r"(?i:aws[_-]?secret(?:[_-]?access)?[_-]?key(?:[_-]?id)?|secret[_-]?access[_-]?key)"
-            r"[\"'\s]{0,3}(?:=>|[:=,])[\"'\s]{0,4}(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+            ("secret_access_key", "SECRET_ACCESS_KEY", "ecretAccessKey", "aws_secret_key", "AWS_SECRET_KEY"),
+            r"(?:secret_access_key|SECRET_ACCESS_KEY|(?:aws|AWS)?[sS]ecretAccessKey|aws_secret_key|AWS_SECRET_KEY)"
+            r"[\"'\s]{0,3}(?:=>|[:=,])[\"'\s]{0,4}(?P<secret>[A-Za-z0-9/+]{40})(?![/+=])",
         ),
         Format("aws_bedrock_key", ("ABSK",), r"ABSK[A-Za-z0-9+/]{100,270}={0,2}"),
         Format("google_api_key", ("AIza",), r"AIza[A-Za-z0-9_-]{35}"),
@@ -96,7 +95,9 @@ def formats() -> tuple[Format, ...]:
         Format("terraform_token", (".atlasv1.",), r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}"),
         Format("vault_token", ("hvs.", "hvb."), r"hv[sb]\.[A-Za-z0-9_-]{90,300}"),
         Format("pulumi_token", ("pul-",), r"pul-[a-f0-9]{40}"),
-        Format("doppler_token", ("dp.pt.", "dp.st.", "dp.ct."), r"dp\.[psc]t\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
+        Format(
+            "doppler_token", ("dp.pt.", "dp.st.", "dp.ct."), r"dp\.[psc]t\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"
+        ),
         Format("onepassword_token", ("ops_eyJ",), r"ops_eyJ[A-Za-z0-9+/]{250,2000}={0,3}"),
         Format("age_secret_key", ("AGE-SECRET-KEY-1",), r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
         # models
@@ -111,17 +112,20 @@ def formats() -> tuple[Format, ...]:
         # money and shops
         Format(
             "stripe_key",
-            ("sk_live_", "rk_live_", "sk_test_", "rk_test_", "sk_prod_"),
-            r"[sr]k_(?:live|test|prod)_[A-Za-z0-9]{24,247}",
+            ("sk_live_", "rk_live_", "sk_test_", "rk_test_"),
+            r"[sr]k_(?:live|test)_[A-Za-z0-9]{24,247}",
         ),
         Format("stripe_webhook_secret", ("whsec_",), r"whsec_[A-Za-z0-9]{32,64}"),
         Format("square_token", ("sq0atp-", "sq0csp-"), r"sq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43})"),
         Format("shopify_token", ("shpat_", "shpca_", "shppa_", "shpss_"), r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
         Format("razorpay_key", ("rzp_live_",), r"rzp_live_[A-Za-z0-9]{14}"),
         # messages and mail
-        Format("slack_token", ("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxe-", "xoxe.", "xapp-"),
-               r"(?:xox[bparsoe]-(?:[0-9]{1,20}-){1,4}[A-Za-z0-9-]{20,160}|xoxe(?:\.xox[bp])?-[0-9]-[A-Za-z0-9]{100,220}"
-               r"|xapp-[0-9]-[A-Z0-9]{8,14}-[0-9]{8,16}-[a-f0-9]{40,80})"),
+        Format(
+            "slack_token",
+            ("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxe-", "xoxe.", "xapp-"),
+            r"(?:xox[bparsoe]-(?:[0-9]{1,20}-){1,4}[A-Za-z0-9-]{20,160}|xoxe(?:\.xox[bp])?-[0-9]-[A-Za-z0-9]{100,220}"
+            r"|xapp-[0-9]-[A-Z0-9]{8,14}-[0-9]{8,16}-[a-f0-9]{40,80})",
+        ),
         Format(
             "slack_webhook",
             ("hooks.slack.com/",),

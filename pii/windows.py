@@ -1,10 +1,10 @@
 """Finds the few places of a column of texts where personal information can stand, so that recognizers read only those.
 
 One numba pass over the Arrow bytes looks for triggers: an `@` between an address's characters, four dotted numbers, the
-start of a public IPv6 address, a user name and password in a URL, a secret format's literal, a PEM block. A window is the
-trigger's line, at most BACK bytes back and AHEAD on; a PEM block's reaches to its END line. Every match of a recognizer
-holds a trigger and, with the context it looks at, is shorter than these reaches, so the windows lose none. The windows of
-a whole shard are joined into one text with SEPARATOR between, which no recognizer matches across.
+start of a public IPv6 address, a user name and password in a URL, a secret format's literal, a PEM block. A window is
+the trigger's line, at most BACK bytes back and AHEAD on; a PEM block's reaches to its END line. Every match of a
+recognizer holds a trigger and, with the context it looks at, is shorter than these reaches, so the windows lose none.
+The windows of a whole shard are joined into one text with SEPARATOR between, which no recognizer matches across.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import pyarrow as pa
 BACK = 512
 AHEAD = 5120
 PEM_REACH = 32768  # bytes from BEGIN to END
-PEM_BEGIN, PEM_END = b"-----BEGIN ", b"-----END "
+PEM_BEGIN = b"-----BEGIN "
+PEM = 0  # its number among the anchors
+PEM_TAIL = 64  # bytes from -----END to the end of that line, at most
 SEPARATOR = "\n\x00\n"
 
 
@@ -204,14 +206,14 @@ def _scan(
     ends = np.empty(64, dtype=np.int64)
     count = 0
     for row in range(len(offsets) - 1):
-        begin, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
-        line, newline, pem_end = begin, np.int64(-1), np.int64(-1)  # the latter two are found once, then passed
+        begin, end = int(offsets[row]), int(offsets[row + 1])
+        line, newline, pem_end = begin, -1, -1  # the latter two are found once, then passed
         for at in range(begin, end):
             byte = data[at]
             if byte == 10:
                 line = at + 1
                 continue
-            hit, reach = False, at + AHEAD
+            hit, number = False, -1
             if byte == 64:
                 hit = _email(data, begin, end, at)
             elif byte == 46:
@@ -219,19 +221,18 @@ def _scan(
             elif byte == 58:
                 hit = _ipv6(data, begin, end, at) or _credentials(data, end, at)
             if not hit and at + 1 < end:
-                number = _anchor(data, end, at, literals, starts, heads, following)
+                number = int(_anchor(data, end, at, literals, starts, heads, following))
                 hit = number >= 0
-                if number == 0:
+                if number == PEM:
                     if pem_end < at:
                         pem_end = _find_pem_end(data, at, end)
                     hit = pem_end < end and pem_end - at <= PEM_REACH
-                    reach = pem_end + 128
             if not hit:
                 continue
             if newline < at:
                 newline = _find_newline(data, at, end)
             first = max(line, at - BACK)
-            last = min(newline, reach) if reach <= at + AHEAD or newline > pem_end else min(end, reach)
+            last = min(end, pem_end + PEM_TAIL) if number == PEM else min(newline, at + AHEAD)
             while first > begin and data[first] & 0xC0 == 0x80:  # not inside a character
                 first -= 1
             while last < end and data[last] & 0xC0 == 0x80:
@@ -266,11 +267,11 @@ def _join(
     starts = np.empty(count, dtype=np.int64)
     origins = np.empty(count, dtype=np.int64)
     written, points = 0, 0  # bytes and code points of the result so far
-    row, read, passed = np.int64(-1), np.int64(0), np.int64(0)  # the text that is read, up to which byte, code point
+    row, read, passed = -1, 0, 0  # the text that is read, up to which byte, code point
     for window in range(count):
         if rows[window] != row:
             row, passed = rows[window], 0
-            read = np.int64(offsets[row])
+            read = int(offsets[row])
         while read < begins[window]:
             passed += data[read] & 0xC0 != 0x80
             read += 1

@@ -82,12 +82,14 @@ def parse_repositories(text: str, source: str, folder: str) -> RepositoryList:
             raise UsageError(f"{source}, line {number}: {quoted}{error}; a line is {ALLOWED}.") from None
         if _is_shadowed(line, repository, Path(folder or ".")):
             warnings.append(
-                f"{source}, line {number}: '{repository.repo}' is read as github.com's; write './' before it for the folder."
+                f"{source}, line {number}: '{line}' is read as github.com's; write ./ before it for the folder."
             )
         first, kept = found.setdefault(repository.id, (number, repository))
         if first != number:
             refs = "" if kept.ref == repository.ref else f" at {_at(kept)} and at {_at(repository)}"
-            warnings.append(f"{source}: lines {first} and {number} name the same repository{refs}; line {first} counts.")
+            warnings.append(
+                f"{source}: lines {first} and {number} name the same repository{refs}; line {first} counts."
+            )
     if not found:
         raise UsageError(f"{source}: the list names no repository; write one a line: {ALLOWED}.")
     rows = [repository._asdict() for _, repository in found.values()]
@@ -103,12 +105,10 @@ def _parse(line: str, folder: Path) -> _Repository:
             raise _Malformed("has a scheme git is not let to use")
         return _local_url(line[len("file://") :]) if scheme == "file" else _url(line)
     if match := _GITHUB.fullmatch(line):
-        return _hosted("https", "github.com", f"https://github.com/{_without_git(match['path'])}", match["path"], match["ref"])
+        return _hosted("github.com", f"https://github.com/{_without_git(match['path'])}", match["path"], match["ref"])
     if match := _SCP.fullmatch(line):
         url = f"{match['user']}@{match['host']}:{match['path']}"
-        return _hosted("ssh", match["host"].lower(), url, match["path"], match["ref"])
-    if "@" in line.split(":")[0] and ":" in line:
-        raise _Malformed("looks like a URL with credentials")
+        return _hosted(match["host"].lower(), url, match["path"], match["ref"])
     path, ref = _split_existing(line, folder)
     if not (folder / path).is_dir():
         raise _Malformed("is neither a repository's name nor a folder that exists")
@@ -118,11 +118,13 @@ def _parse(line: str, folder: Path) -> _Repository:
 def _url(line: str) -> _Repository:
     try:
         parts = urlsplit(line)
-        host, port = (parts.hostname or "").removeprefix("www."), parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _Malformed("is no valid URL") from None
     if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
         raise _Malformed("holds credentials, which are kept out of runs: put them into ~/.netrc, or use an ssh key")
+    if host.removeprefix("www.") in HOSTS:
+        host = host.removeprefix("www.")
     if not host or parts.query or parts.fragment:
         raise _Malformed("is no URL of a repository")
     path, at, ref = parts.path.partition("@")
@@ -133,10 +135,10 @@ def _url(line: str) -> _Repository:
     path = path.rstrip("/")
     if host in HOSTS and len(path.split("/")) != 3:
         raise _Malformed(f"is not {host}/owner/name (a branch is written @branch)")
-    return _hosted(parts.scheme, place, f"{parts.scheme}://{user}{place}{path}", path, ref if at else None)
+    return _hosted(place, f"{parts.scheme}://{user}{place}{path}", path, ref if at else None)
 
 
-def _hosted(scheme: str, host: str, url: str, path: str, ref: str | None) -> _Repository:
+def _hosted(host: str, url: str, path: str, ref: str | None) -> _Repository:
     parts = [part for part in _without_git(path).split("/") if part]
     if not parts:
         raise _Malformed("names no repository on its host")

@@ -6,14 +6,12 @@ as no later pass needs them. Nothing is written where nothing is to be done.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import fsspec
 import pyarrow as pa
 
 from pipeline import schema
@@ -23,7 +21,7 @@ from pipeline.law import schema_after
 from pipeline.layout import PassFolder, Receipt, locked, pass_folders, remove_scratch
 from pipeline.manifest import build_manifest
 from pipeline.recipe import Catalog, Pass, Recipe, load_recipe, recipe_name
-from pipeline.repositories import RepositoryList, read_repositories
+from pipeline.repositories import read_repositories
 from pipeline.shard_task import ShardTask
 from pipeline.side import Corpus, Executor, Worker
 from pipeline.storage import Storage
@@ -130,7 +128,7 @@ def open_run(recipe: Recipe, out: str) -> Run:
             raise UsageError(f"'{out}' holds a run of recipe '{held}', not '{recipe.name}'; choose another --out.")
     elif set(store.names()) - {".lock", ".scratch"}:
         raise UsageError(f"'{out}' is not empty and holds no run; choose another --out.")
-    repositories = _read_list(recipe.repositories)
+    repositories = read_repositories(recipe.repositories)
     digest = digest_bytes(repr(repositories.table.to_pylist()).encode())[:12]
     run = Run(
         recipe, store, repositories.table, repositories.warnings, PassFolder(store, f"00-repositories-{digest}"), []
@@ -141,15 +139,6 @@ def open_run(recipe: Recipe, out: str) -> Run:
         folder = PassFolder(store, f"{number:02d}-{part.name}-{upstream}")
         run.passes.append(PassRun(part, folder, upstream, folder.receipts(), folder.prepared()))
     return run
-
-
-def _read_list(path: str) -> RepositoryList:
-    try:
-        with fsspec.open(path, "r", encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the repository list '{path}' ({getattr(error, 'strerror', error)}).") from None
-    return read_repositories(text, path, os.path.dirname(path))
 
 
 def load_run(out: str, catalog: Catalog) -> Run:

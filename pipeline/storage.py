@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP_BYTES = 8 << 20
+DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac"})  # a dictionary of these would only cost time
 TEMPORARY = ".tmp-"  # part of the name of every file that is still being written
 
 
@@ -122,7 +123,9 @@ class Storage:
 def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
     sink = io.BytesIO()
-    with pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_index=True, store_schema=True) as writer:
+    repeated = [name for name in table.column_names if name not in DISTINCT]
+    options = {"compression": "zstd", "write_page_index": True, "use_dictionary": repeated}
+    with pq.ParquetWriter(sink, table.schema, **options) as writer:
         for start, stop in _row_groups(table):
             writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
     return sink.getvalue()

@@ -22,7 +22,7 @@ WINDOW = 16_384  # characters of a document that are masked and shown from
 LINES, WIDTH = 6, 140  # of an excerpt
 AROUND = 60  # characters shown before and after a placeholder
 DIFF_LINES, DIFF_ROWS = 400, 36  # lines of each side that are compared, rows of a diff
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(9), *range(11, 32), 127)}
+_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), 127), "�")
 
 
 class Example(NamedTuple):
@@ -58,7 +58,12 @@ def examples(run: Run, rows: Iterable[Mapping[str, Any]], mask: Mask, count: int
     texts = _texts(run, ((row["pass"], row["shard"], row["id"]) for row in rows))
     chosen = sorted(rows, key=lambda row: row["id"] not in texts)[:count]
     return [
-        Example(row["repo"], row["path"], sentence(run, row), excerpt(texts[row["id"]], mask) if row["id"] in texts else None)
+        Example(
+            row["repo"],
+            row["path"],
+            sentence(run, row),
+            excerpt(texts[row["id"]], mask) if row["id"] in texts else None,
+        )
         for row in chosen
     ]
 

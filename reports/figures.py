@@ -64,7 +64,7 @@ class Tally(NamedTuple):
     action: str
     reason: str
     whole_repository: bool
-    count: int
+    times: int
 
 
 class Redacted(NamedTuple):
@@ -73,7 +73,7 @@ class Redacted(NamedTuple):
     stage: str
     entity: str
     recognizer: str
-    count: int
+    times: int
     documents: int
 
 
@@ -150,8 +150,8 @@ def read_figures(run: Run) -> Figures:
     return Figures(
         stages=_stages(run, tallies),
         passes=_passes(run),
-        tallies=sorted((Tally(*key, n) for key, n in tallies.items()), key=lambda t: (-t.count, t)),
-        redactions=sorted((Redacted(*key, *n) for key, n in redactions.items()), key=lambda r: (-r.count, r)),
+        tallies=sorted((Tally(*key, n) for key, n in tallies.items()), key=lambda t: (-t.times, t)),
+        redactions=sorted((Redacted(*key, *n) for key, n in redactions.items()), key=lambda r: (-r.times, r)),
         samples=samples[0],
         clusters=clusters,
         cluster_sizes=sizes,
@@ -227,9 +227,8 @@ def _stages(run: Run, tallies: Counter[tuple[str, str, str, bool]]) -> list[Stag
     rows = []
     given: pa.Schema = schema.REPOSITORY
     for this in run.passes:
-        given = given if this.part.opener.source is None else this.part.opener.takes
         for named, measure in zip(this.part.stages, _measures(this), strict=True):
-            takes_documents = "path" in given.names
+            takes_documents = named.stage.source is not None or "path" in given.names
             given = schema_after(named.stage, given)
             rows.append(
                 StageFigures(

@@ -32,7 +32,11 @@ def _reasons() -> str:
     ]
     for name, kind in CATALOG.items():
         rows = "".join(f"| `{reason}` | {_cell(sentence)} |\n" for reason, sentence in kind.reasons.items())
-        table = f"| reason | sentence |\n| --- | --- |\n{rows}" if rows else "This stage drops, redacts and notes nothing.\n"
+        table = (
+            f"| reason | sentence |\n| --- | --- |\n{rows}"
+            if rows
+            else "This stage drops, redacts and notes nothing.\n"
+        )
         parts.append(f"## {name}\n\n{table}")
     return "\n".join(parts)
 
@@ -41,9 +45,13 @@ def _stages() -> str:
     parts = [f"# Stages\n\n{NOTE}"]
     for name, kind in CATALOG.items():
         doc = " ".join((kind.__doc__ or "").split())
-        fields = "".join(f"| `{field}` | {_cell(_type(kind, field))} | {_default(kind, field)} |\n" for field in kind.model_fields)
+        fields = "".join(
+            f"| `{field}` | {_cell(_type(kind, field))} | {_default(kind, field)} |\n" for field in kind.model_fields
+        )
         table = f"| field | type | default |\n| --- | --- | --- |\n{fields}" if fields else "It has no fields.\n"
-        parts.append(f"## {name}\n\n{doc}\n\nColumns it may change: {_names(kind.writes)}. Reads: {_names(kind.takes.names)}.\n\n{table}")
+        parts.append(
+            f"## {name}\n\n{doc}\n\nColumns it may change: {_names(kind.writes)}. Reads: {_names(kind.takes.names)}.\n\n{table}"
+        )
     return "\n".join(parts)
 
 
@@ -53,7 +61,9 @@ def _names(names: object) -> str:
 
 def _type(kind: type[Stage], field: str) -> str:
     annotation = kind.model_fields[field].annotation
-    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    text = (
+        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    )
     return text.replace("typing.", "").replace(", Mark(word='content')", "")
 
 

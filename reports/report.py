@@ -6,8 +6,6 @@ unchanged run keeps its page: the receipt names the records and the code it was 
 
 from __future__ import annotations
 
-import re
-
 from importlib import resources
 from typing import Any
 
@@ -15,11 +13,13 @@ import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import schema
 from pipeline.errors import QuarryError
 from pipeline.fingerprint import digest_bytes
 from pipeline.run import Run
+from reports import words
 from reports.excerpts import Mask, contexts, examples, find_texts, sentence, side_by_side
-from reports.figures import Cluster, Figures, Tally, read_figures
+from reports.figures import Cluster, Figures, read_figures
 from reports.rows import decision_tables, duplicates
 
 PAGE, RECEIPT = "report/index.html", "report/receipt.json"
@@ -27,7 +27,6 @@ EXAMPLES = 3
 LANGUAGES = 25
 LISTED = 100  # repositories or documents that are listed one by one
 MEMBERS = 12  # documents of a cluster that are listed
-ERROR = "the stage failed on this one document, so it was quarantined"
 
 
 def write_report(run: Run, mask: Mask) -> str:
@@ -55,7 +54,12 @@ def render(run: Run, mask: Mask) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"count": _count, "megabytes": _megabytes, "share": _share, "duration": _duration}
+    environment.filters |= {
+        "number": words.number,
+        "size": words.size,
+        "share": words.share,
+        "duration": words.duration,
+    }
     template = environment.from_string(resources.files("reports").joinpath("report.html").read_text("utf-8"))
     return template.render(_content(run, read_figures(run), mask))
 
@@ -87,6 +91,8 @@ def _content(run: Run, figures: Figures, mask: Mask) -> dict[str, Any]:
         "notes": _reasons(run, figures, "note", mask),
         "redactions": _redactions(run, figures),
         "clusters": [_cluster(run, cluster, mask) for cluster in figures.clusters],
+        "cluster_sizes": _size_classes(figures.cluster_sizes),
+        "splits": list(schema.SPLITS),
         "tokens": _tokens(figures),
         "errors": _listed(run, figures, "error"),
     }
@@ -97,7 +103,7 @@ def _content(run: Run, figures: Figures, mask: Mask) -> dict[str, Any]:
 
 def _repositories(run: Run, figures: Figures) -> dict[str, Any]:
     """How many were listed, read and are in the dataset, and which were dropped as a whole."""
-    dropped = sum(t.count for t in figures.tallies if t.action == "drop" and t.whole_repository)
+    dropped = sum(t.times for t in figures.tallies if t.action == "drop" and t.whole_repository)
     kept = len(set(figures.kept["repo"].to_pylist())) if "repo" in figures.kept.column_names else None
     listed = run.repositories.num_rows
     return {"listed": listed, "dropped": dropped, "kept": kept, "rows": _listed(run, figures, "whole_repository")}
@@ -106,9 +112,9 @@ def _repositories(run: Run, figures: Figures) -> dict[str, Any]:
 def _listed(run: Run, figures: Figures, what: str) -> dict[str, Any]:
     """Up to LISTED of the repositories dropped as a whole, or of the quarantined documents, and how many there are."""
     if what == "error":
-        total = sum(t.count for t in figures.tallies if t.reason == "error")
+        total = sum(t.times for t in figures.tallies if t.reason == "error")
     else:
-        total = sum(t.count for t in figures.tallies if t.action == "drop" and t.whole_repository)
+        total = sum(t.times for t in figures.tallies if t.action == "drop" and t.whole_repository)
     rows: list[dict[str, Any]] = []
     for number, _, table in decision_tables(run, None) if total else ():
         if what == "error":
@@ -155,14 +161,14 @@ def _licenses(run: Run, figures: Figures) -> dict[str, Any]:
         total = by_type.setdefault(row["type"], [0, 0])
         total[0] += row["documents"]
         total[1] += row["tokens"] or 0
-    judges = {
-        named.name for this in run.passes for named in this.part.stages if "license" in named.stage.writes
-    }
+    judges = {named.name for this in run.passes for named in this.part.stages if "license" in named.stage.writes}
     dropped = [t for t in figures.tallies if t.action == "drop" and t.stage in judges and t.reason != "error"]
     return {
         "rows": rows if "license" in figures.kept.column_names else [],
         "types": sorted(by_type.items(), key=lambda item: (-item[1][0], item[0])),
-        "dropped": [{"words": _words(run, tally), "count": tally.count} for tally in dropped],
+        "dropped": [
+            {"words": words.reason_words(run, tally.stage, tally.reason), "count": tally.count} for tally in dropped
+        ],
     }
 
 
@@ -186,10 +192,12 @@ def _tokens(figures: Figures) -> list[dict[str, Any]]:
     """Kept documents and tokens by language: in all, and by split."""
     by_language: dict[str, dict[str, Any]] = {}
     for row in figures.kept_by("language", "split"):
-        language = by_language.setdefault(_known(row["language"]), {"documents": 0, "tokens": 0, "splits": {}})
+        splits = dict.fromkeys(schema.SPLITS, 0)
+        language = by_language.setdefault(_known(row["language"]), {"documents": 0, "tokens": 0, "splits": splits})
         language["documents"] += row["documents"]
         language["tokens"] += row["tokens"] or 0
-        language["splits"][row["split"]] = row
+        if row["split"] is not None:
+            language["splits"][row["split"]] += row["tokens"] or 0
     rows = [{"language": language, **counted} for language, counted in by_language.items()]
     return sorted(rows, key=lambda row: (-row["tokens"], -row["documents"], row["language"]))
 
@@ -205,7 +213,7 @@ def _reasons(run: Run, figures: Figures, action: str, mask: Mask) -> list[dict[s
             continue
         chosen = [row for row in _samples(figures, tally.stage, action, tally.reason) if row["path"]]
         shown = examples(run, chosen, mask, EXAMPLES)
-        rows.append({"tally": tally, "words": _words(run, tally), "examples": shown})
+        rows.append({"tally": tally, "words": words.reason_words(run, tally.stage, tally.reason), "examples": shown})
     return rows
 
 
@@ -241,6 +249,16 @@ def _cluster(run: Run, cluster: Cluster, mask: Mask) -> dict[str, Any]:
     return {"cluster": cluster, "members": members[:MEMBERS], "difference": difference}
 
 
+def _size_classes(sizes: dict[int, int]) -> list[tuple[str, int]]:
+    """Clusters by number of documents, in classes that double."""
+    classes: dict[int, int] = {}
+    for size, count in sizes.items():
+        power = (size - 1).bit_length()  # 2, 3-4, 5-8, ...
+        classes[power] = classes.get(power, 0) + count
+    names = {power: f"{(1 << power - 1) + 1}–{1 << power}" if power > 1 else "2" for power in classes}
+    return [(names[power], classes[power]) for power in sorted(classes)]
+
+
 def _samples(figures: Figures, stage: str, action: str, reason: str) -> list[dict[str, Any]]:
     chosen = figures.samples.filter(_all_equal(figures.samples, action, stage))
     return [row for row in chosen.to_pylist() if row["reason"] == reason]
@@ -250,44 +268,5 @@ def _all_equal(table: pa.Table, action: str, stage: str) -> pa.ChunkedArray:
     return pc.and_(pc.equal(table["action"], action), pc.equal(table["stage"], stage))
 
 
-def _words(run: Run, tally: Tally) -> str:
-    """A reason as its stage words it, with an ellipsis for what differs from document to document."""
-    if tally.reason == "error":
-        return ERROR
-    stages = {named.name: named.stage for this in run.passes for named in this.part.stages}
-    return re.sub(r"\{[^}]*\}", "…", stages[tally.stage].reasons[tally.reason])
-
-
-# ---- how numbers are written
-
-
 def _known(name: str | None) -> str:
     return "not known" if name in (None, "None") else str(name)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
-def _megabytes(number: int) -> str:
-    """Bytes in the largest decimal unit that leaves a digit before the point."""
-    size = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
-def _share(part: float, whole: float) -> str:
-    """`part` of `whole` in per cent; what is not nothing never reads as nothing."""
-    if not whole:
-        return "–"
-    value = 100 * part / whole
-    return "< 0.1 %" if 0 < value < 0.1 else f"{value:.1f} %"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

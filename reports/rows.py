@@ -19,6 +19,7 @@ from pipeline import schema
 from pipeline.run import PassRun, Run
 from pipeline.storage import Storage
 
+DECIDED = ("id", "repo", "path", "stage", "action", "reason", "detail", "entity")  # enough to explain a decision
 DUPLICATE = ("exact_duplicate", "near_duplicate")  # reasons of decisions whose detail names a canonical
 _CANONICAL = pa.schema([schema.EDGE.field(n) for n in ("canonical", "canonical_repo", "canonical_path", "jaccard")])
 

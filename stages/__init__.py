@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one a file: acquire, license, select, quality, deduplicate, tokenize and their helpers."""
+"""The stages of the pipeline, one a file: acquire, license, select, quality, deduplicate, tokenize, ..."""

@@ -45,7 +45,7 @@ def encoded_data(offsets: np.ndarray, data: np.ndarray, classes: np.ndarray) -> 
             # A unit begins at a word boundary with a hex digit or a backslash; a digit after an ASCII word character,
             # the usual case in code, is out at once. A chain cannot begin inside another one except at one of its
             # units, where it would only be shorter: so the search goes on at its end.
-            if at >= hex_end and (kind & HEX and not before & WORD or byte == _BACKSLASH):
+            if at >= hex_end and (byte == _BACKSLASH or (kind & HEX and not before & WORD)):
                 units, characters, hex_end = _hex_chain(data, begin, at, end, classes)
                 if units >= _HEX_UNITS:
                     _record(result[row], HEX_MATCHED, characters)
@@ -85,9 +85,7 @@ def _is_hex(data: np.ndarray, at: int, classes: np.ndarray, digits: int) -> bool
 
 
 @numba.njit(nogil=True, cache=True)
-def _hex_chain(
-    data: np.ndarray, begin: int, at: int, end: int, classes: np.ndarray
-) -> tuple[int, int, int]:
+def _hex_chain(data: np.ndarray, begin: int, at: int, end: int, classes: np.ndarray) -> tuple[int, int, int]:
     """(units, characters, end) of the chain of hex units that begins at `at`; no unit gives (0, 0, at).
 
     Every step is forced. `0x` and `\\x` cannot be read as digits, so the prefix is taken where it stands; a comma can

@@ -26,13 +26,28 @@ def visible_characters(offsets: np.ndarray, data: np.ndarray) -> np.ndarray:
     result = np.zeros(rows, np.int64)
     for row in range(rows):
         at, end = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        last = end - 1  # the last `>`: no markup ends after it
+        while last >= at and data[last] != _GREATER:
+            last -= 1
+        comments = quotes = True  # whether comments and quotes close; once one does not, no later one is sought
         piece = 0  # characters since the last markup
         blank = True  # all of them white space
         preformatted = False
         while at < end:
             byte = data[at]
-            if byte == _LESS:
-                after = _markup_end(data, at, end)
+            if byte == _LESS and at < last:
+                first = data[at + 1]
+                after = at
+                if first == _BANG and at + 3 < end and data[at + 2] == _DASH and data[at + 3] == _DASH:
+                    after = _comment_end(data, at, end) if comments else at
+                    comments = after > at
+                elif first == _BANG or first == _QUESTION or first == _SLASH:
+                    after = _after_greater(data, at)
+                elif _is_letter(first):
+                    after = _tag_end(data, at, end) if quotes else at
+                    if after == at:
+                        quotes = False
+                        after = _after_greater(data, at)
                 if after > at:
                     result[row] += _counted(piece, blank, preformatted)
                     piece, blank = 0, True
@@ -84,25 +99,19 @@ def _is_tag(data: np.ndarray, at: int, end: int, name: bytes) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _markup_end(data: np.ndarray, at: int, end: int) -> int:
-    """Where the tag, comment or declaration that begins with `<` at `at` ends; `at` where the `<` is only a character.
+def _comment_end(data: np.ndarray, at: int, end: int) -> int:
+    """Where the comment that begins at `at` ends; `at` where it never does: then its `<` is only a character."""
+    for index in range(at + 4, end - 2):
+        if data[index] == _DASH and data[index + 1] == _DASH and data[index + 2] == _GREATER:
+            return index + 3
+    return at
 
-    Markup that never ends is text for html.parser, and so for us.
-    """
-    if at + 1 >= end:
-        return at
-    first = data[at + 1]
-    if first == _BANG and at + 3 < end and data[at + 2] == _DASH and data[at + 3] == _DASH:
-        for index in range(at + 4, end - 2):
-            if data[index] == _DASH and data[index + 1] == _DASH and data[index + 2] == _GREATER:
-                return index + 3
-        return at
-    if first == _BANG or first == _QUESTION or first == _SLASH:
-        return _after_greater(data, at, end)
-    if not _is_letter(first):
-        return at
+
+@numba.njit(nogil=True, cache=True)
+def _tag_end(data: np.ndarray, at: int, end: int) -> int:
+    """Where the start tag at `at` ends, `>` in quoted values skipped; `at` where a quote never closes."""
     quote = 0
-    value = False  # right after `=`: only there does a quote open a value that may hold `>`
+    value = False  # right after `=`: only there does a quote open a value
     for index in range(at + 2, end):
         byte = data[index]
         if quote:
@@ -112,16 +121,16 @@ def _markup_end(data: np.ndarray, at: int, end: int) -> int:
         elif value and (byte == _DOUBLE_QUOTE or byte == _SINGLE_QUOTE):
             quote = byte
         value = byte == _EQUALS or (value and _is_space(byte))
-    # A quote that never closes: the tag ends at the next `>`, as it does for a tolerant parser.
-    return _after_greater(data, at, end)
+    return at
 
 
 @numba.njit(nogil=True, cache=True)
-def _after_greater(data: np.ndarray, at: int, end: int) -> int:
-    for index in range(at + 2, end):
-        if data[index] == _GREATER:
-            return index + 1
-    return at
+def _after_greater(data: np.ndarray, at: int) -> int:
+    """The position after the next `>`, which must exist."""
+    index = at + 1
+    while data[index] != _GREATER:
+        index += 1
+    return index + 1
 
 
 @numba.njit(nogil=True, cache=True)

@@ -19,6 +19,8 @@ import yaml
 
 Limits = Mapping[str, float | None]
 
+TABLE = Path(__file__).with_name("languages.yaml")
+
 _LAST_EXTENSION = r"(?s)^.+(?P<extension>\.[^.]+)$"  # a name that only begins with a dot, such as .bashrc, has none
 _SHEBANG = re.compile(r"#!\s*(\S+)(.*)")
 _VERSION = re.compile(r"-?\d[\d.]*$")
@@ -77,7 +79,7 @@ class Languages:
 
 def load() -> Languages:
     """Read the table; about 20 ms."""
-    table = yaml.safe_load(Path(__file__).with_name("languages.yaml").read_text("utf-8"))
+    table = yaml.safe_load(TABLE.read_text("utf-8"))
     languages = {name: entry for name, entry in table.items() if not name.startswith(".")}
     quality = {name: entry["quality"] for name, entry in languages.items() if "quality" in entry}
     for entry in languages.values():
@@ -86,9 +88,7 @@ def load() -> Languages:
     def turned(key: str) -> dict[str, str]:
         return {value: name for name, entry in languages.items() for value in entry.get(key, ())}
 
-    return Languages(
-        frozenset(languages), turned("extensions"), turned("filenames"), turned("interpreters"), quality
-    )
+    return Languages(frozenset(languages), turned("extensions"), turned("filenames"), turned("interpreters"), quality)
 
 
 def file_names(paths: pa.ChunkedArray | pa.Array) -> pa.Array:

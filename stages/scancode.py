@@ -40,17 +40,18 @@ DEADLINE = 100.0  # seconds for one text, as The Stack v2 set it; the length lim
 
 UNKNOWN = "LicenseRef-scancode-unknown"
 
-# Wording that takes rights away. Searched only in lines that are no part of a matched licence: nobody's copyright line
-# or list of holders says this, but "MIT, not for commercial use" does, and ScanCode calls it MIT.
+# Wording that takes rights away, in ScanCode's tokens (lower-case words, one blank between them). It is searched only
+# in what no licence matched: a copyright line or a list of holders never says this, but "MIT, not for commercial use"
+# does, and to ScanCode alone that is MIT.
+_NOT = r"(?:(?:may|must|shall|should|can|do|does|are|is) not|cannot|(?:can|don|doesn|isn|aren|mustn|shan) t)"
+_USE = r"(?:use|copy\b|copied|modif|distribut|redistribut|sell|sold|shar|publish|train|employ|permit|allow|licens)"
 _RESTRICTS = re.compile(
-    r"non-?\s?commercial|(?:not|no)\b[^.]{0,40}\bcommercial"
-    r"|\b(?:may|must|shall|can|do(?:es)?|are|is)\s*(?:not|n['’]t)\s+(?:be\s+)?"
-    r"(?:use|copy|copied|modif|distribut|redistribut|sell|sold|share|train|permitted|allowed|licensed)"
-    r"|\b(?:cannot|can['’]t)\s+(?:be\s+)?(?:use|copy|copied|modif|distribut|redistribut|sell|sold|share)"
+    r"\bnon ?commercial|\bno[nt]? (?:\w+ ){0,6}commercial"
+    rf"|\b{_NOT} (?:\w+ ){{0,2}}{_USE}"
     r"|\b(?:prohibited|forbidden|confidential|proprietary)\b"
-    r"|\bwithout\b[^.]{0,40}\b(?:permission|consent|authori[sz]ation)\b"
-    r"|\b(?:only|solely)\b[^.]{0,30}\b(?:personal|educational|academic|research|evaluation|internal)\b",
-    re.IGNORECASE,
+    r"|\bwithout (?:\w+ ){0,6}(?:permission|consent|authori[sz]ation)\b"
+    r"|\b(?:only|solely) (?:\w+ ){0,4}(?:personal|educational|academic|research|evaluation|internal)\b"
+    r"|\bprovided (?:that|you)\b|\bexcept (?:that|for|if|when|where|by)\b"
 )
 
 
@@ -79,40 +80,53 @@ class Scancode:
         self._known: dict[str, list[tuple[str, str]]] = {}
 
     def read(self, text: str, deadline: float = DEADLINE) -> list[Term]:
-        """The terms of a licence text, in order of first appearance; none only where it has no words at all.
+        """The terms of a licence text, at least one, in order of first appearance.
 
-        A text that is not recognised, or reached a limit (`deadline` is in seconds), has one term of type unknown.
+        A text that is not recognised, or reached a limit (`deadline` is in seconds), has one term, of type unknown.
         """
         if len(text) > MAX_CHARACTERS:
-            return [_unknown(f"has more than {MAX_CHARACTERS} characters")]
+            return [unknown_term(f"has more than {MAX_CHARACTERS} characters")]
         end = time.time() + deadline
         matches = self._index.match(query_string=text.removeprefix("\ufeff"), deadline=end)
         if time.time() > end:
-            return [_unknown(f"could not be read within {deadline:g} seconds")]
+            return [unknown_term(f"could not be read within {deadline:g} seconds")]
         terms: dict[str, Term] = {}
-        for term in self._stated(matches):
-            terms.setdefault(term.expression + term.problem, term)
+        stated = [match for match in matches if _states(match)]
+        for match in stated:
+            for term in self._read_match(match):
+                terms.setdefault(term.expression + term.problem, term)
         if not any(term.license_type != "unknown" for term in terms.values()):
-            return [next(iter(terms.values()), _unknown("is not a licence text that ScanCode knows"))]
-        line = _own_terms(text, matches)
+            return [next(iter(terms.values()), unknown_term("is not a licence text that ScanCode knows"))]
+        line = self._own_terms([match for match in stated if match.score() >= MATCHED])
         if line:
-            terms[""] = _unknown(f"adds terms of its own in line {line}", line)
+            terms[""] = unknown_term(f"adds terms of its own in line {line}", line)
         return list(terms.values())
 
-    def _stated(self, matches: Sequence[Any]) -> Iterator[Term]:
-        """What each match says, without introductions ("this project is under the following licence:") and clues."""
-        for match in matches:
-            rule, score = match.rule, float(match.score())
-            if score < DOUBTFUL or rule.is_license_intro or rule.is_license_clue:
-                continue
-            for expression, license_type in self._terms(rule.license_expression):
-                if expression == "LicenseRef-scancode-unknown-license-reference":
-                    continue  # "see the licence": which one is read elsewhere, or nowhere and then nothing is found
-                if score >= MATCHED:
-                    problem = "mentions a licence that has no known name" if license_type == "unknown" else ""
-                    yield Term(expression, license_type, match.start_line, score, problem)
-                elif license_type != "permissive":
-                    yield _unknown(f"may state {expression} in line {match.start_line}", match.start_line, score)
+    def _read_match(self, match: Any) -> Iterator[Term]:
+        score, line = float(match.score()), int(match.start_line)
+        for expression, license_type in self._terms(match.rule.license_expression):
+            if expression == "LicenseRef-scancode-unknown-license-reference":
+                continue  # "see the licence": which one is read elsewhere, or nowhere, and then nothing is found
+            if score >= MATCHED:
+                problem = "names a licence that is not known" if license_type == "unknown" else ""
+                yield Term(expression, license_type, line, score, problem)
+            elif license_type != "permissive":
+                yield unknown_term(f"may state {expression} in line {line}", line, score)
+
+    def _own_terms(self, matches: Sequence[Any]) -> int:
+        """The first line with wording that takes rights away and is no part of `matches`, from 1; 0: there is none."""
+        query = matches[0].query
+        covered = {position for match in matches for position in match.qspan}
+        run: list[int] = []
+        for position in range(len(query.tokens) + 1):
+            if position < len(query.tokens) and position not in covered:
+                run.append(position)
+            elif run:
+                found = _RESTRICTS.search(words := " ".join(self._index.tokens_by_tid[query.tokens[p]] for p in run))
+                if found:
+                    return int(query.line_by_pos[run[words.count(" ", 0, found.start())]])
+                run = []
+        return 0
 
     def _terms(self, expression: str) -> list[tuple[str, str]]:
         """The (SPDX expression, type) that must all hold for a ScanCode expression; neutral ones are left out."""
@@ -124,7 +138,7 @@ class Scancode:
         return self._known[expression]
 
     def _type(self, node: Any) -> str | None:
-        """The type of an expression: of an OR the freest alternative, of an AND or WITH the strictest; None: neutral."""
+        """The type of an expression: the freest of an OR, the strictest of an AND or WITH; None is neutral."""
         if isinstance(node, (self._licensing.AND, self._licensing.OR)):
             choose = strictest if isinstance(node, self._licensing.AND) else _freest
             return choose([kind for kind in map(self._type, node.args) if kind is not None])
@@ -146,15 +160,13 @@ def _freest(types: Sequence[str]) -> str | None:
     return min(types, key=STRICTNESS.index, default=None)
 
 
-def _unknown(problem: str, line: int = 0, score: float = 0.0) -> Term:
+def unknown_term(problem: str, line: int = 0, score: float = 0.0) -> Term:
     return Term(UNKNOWN, "unknown", line, score, problem)
 
 
-def _own_terms(text: str, matches: Sequence[Any]) -> int:
-    """The first line that takes rights away and is no part of a matched licence, from 1; 0 where there is none."""
-    matched = {match.query.line_by_pos[position] for match in matches for position in match.qspan}
-    lines = re.split(r"\r\n|\r|\n", text)
-    return next((n for n, line in enumerate(lines, 1) if n not in matched and _RESTRICTS.search(line)), 0)
+def _states(match: Any) -> bool:
+    """Whether a match may state a licence; introductions ("under the following licence:") and clues do not."""
+    return match.score() >= DOUBTFUL and not match.rule.is_license_intro and not match.rule.is_license_clue
 
 
 @contextmanager

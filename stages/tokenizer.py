@@ -86,7 +86,9 @@ class Coder:
         try:
             full = Tokenizer.from_str(data.decode())
         except Exception as error:  # the library raises bare Exception
-            raise QuarryError(f"'{where}' is no tokenizer of the 'tokenizers' library ({error}); give another.") from None
+            raise QuarryError(
+                f"'{where}' is no tokenizer of the 'tokenizers' library ({error}); give another."
+            ) from None
         vocabulary = full.get_vocab(with_added_tokens=True)
         missing = [token for token in SPECIAL_TOKENS if token not in vocabulary]
         if missing:

@@ -49,7 +49,7 @@ def commit_files(
     modes: Mapping[str | bytes, str] | None = None,
     branch: str = "main",
 ) -> Path:
-    """Commit `files` (path in the repository -> content) on `branch` of the bare repository `path`, made if it is not there.
+    """Commit `files` (path -> content) on `branch` of the bare repository `path`, which is made if it is not there.
 
     `modes` gives a file another mode than 100644: 100755, 120000 (content is the link's target) or 160000 (content is
     40 hex digits). Files of an earlier commit stay. Returns `path`; its commit is `commit_of(path)`.

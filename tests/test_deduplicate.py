@@ -1,4 +1,4 @@
-"""Deduplicate: kernels against plain Python and datasketch, the greedy choice against brute force, and what users see."""
+"""Deduplicate: kernels against plain Python and datasketch, its choices against brute force, and what users see."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def edited(text: str, share: float, seed: int) -> str:
 @pytest.fixture(scope="module")
 def real_files() -> list[str]:
     """Modules of installed packages, mid-sized."""
-    paths = [p for package in (datasketch, np, pa) for p in sorted(Path(package.__file__).parent.rglob("*.py"))]
+    paths = [p for package in (datasketch, np, pa) for p in sorted(Path(str(package.__file__)).parent.rglob("*.py"))]
     texts = [p.read_text(encoding="utf-8") for p in paths if 3_000 < p.stat().st_size < 40_000]
     return list(dict.fromkeys(texts))[:120]
 
@@ -340,7 +341,7 @@ def test_greedy_choice_is_that_of_one_document_after_the_other(
     stage = Deduplicate(threshold=threshold, bands=60, rows=3)
     bounds = sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})
     table = documents(texts)
-    tables = [table.slice(start, stop - start) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    tables = [table.slice(start, stop - start) for start, stop in pairwise(bounds)]
     outcomes = prepared(tmp_path_factory.mktemp("run"), stage, tables)[0]
     dropped = {int(name.split("-")[1]): detail for name, detail in drops(outcomes).items()}
     kept = [number for number in range(len(texts)) if number not in dropped]

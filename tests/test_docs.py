@@ -28,7 +28,11 @@ ARROWS = {
     "cli": {"pipeline", "pii", "opt_out", "stages", "training", "reports", "recipes"},
 }
 # Heavy libraries, and the only places that may import them.
-ONLY = {"ray": ("pipeline/executor.py", "training/train.py"), "presidio_analyzer": ("pii/",), "torch": ("training/", "pii/")}
+ONLY = {
+    "ray": ("pipeline/executor.py", "training/train.py"),
+    "presidio_analyzer": ("pii/",),
+    "torch": ("training/", "pii/"),
+}
 
 
 def _imports(path: Path) -> set[str]:
@@ -59,7 +63,9 @@ def test_generated_pages_are_current(name: str) -> None:
 def test_every_stage_says_what_it_does_and_each_reason_explains_itself() -> None:
     for name, kind in CATALOG.items():
         assert kind.__doc__, name
-        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", reason) and sentence for reason, sentence in kind.reasons.items()), name
+        assert all(
+            re.fullmatch(r"[a-z][a-z0-9_]*", reason) and sentence for reason, sentence in kind.reasons.items()
+        ), name
 
 
 def test_every_command_has_help_and_is_documented() -> None:

@@ -52,7 +52,7 @@ def test_one_bad_document_is_quarantined_and_the_others_go_on(side: Side) -> Non
 
 @pytest.mark.parametrize("how", ["raise_all", "raise_shard"])
 def test_a_stage_that_always_raises_fails_the_run(how: str, side: Side) -> None:
-    with pytest.raises(RunFailed, match="stage 'rogue', shard 00001: .*ValueError at toy.py"):
+    with pytest.raises(RunFailed, match=r"stage 'rogue', shard 00001: .*ValueError at toy.py"):
         _judge(how, side)
 
 

@@ -59,7 +59,11 @@ class Make(Stage):
         _count(self.calls, "apply")
         numbers = [int(i, 16) for i in shard["id"].to_pylist()]
         texts = [f"document {n}" + (" bad" if n % 3 == 2 else "") for n in numbers]
-        return Outcome(documents(texts, start=numbers[0]), NO_DECISIONS) if numbers else Outcome(documents([]), NO_DECISIONS)
+        return (
+            Outcome(documents(texts, start=numbers[0]), NO_DECISIONS)
+            if numbers
+            else Outcome(documents([]), NO_DECISIONS)
+        )
 
 
 class Forbid(Stage):

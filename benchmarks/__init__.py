@@ -1,0 +1,1 @@
+"""Measurements; results and method are in benchmarks/RESULTS.md."""

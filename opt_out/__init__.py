@@ -1,0 +1,1 @@
+"""Opt-out requests, and the stage that honours them."""

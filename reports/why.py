@@ -1,0 +1,92 @@
+"""Why a document is in the dataset or not, and what became of a repository: read from the decisions, in plain words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import QuarryError
+from pipeline.run import Run
+from reports.rows import decision_tables
+from reports.why_document import DocumentAnswer, about_document
+from reports.why_repository import RepositoryAnswer, about_repository, complete, documents_of
+
+Answer = DocumentAnswer | RepositoryAnswer
+
+
+def why(run: Run, target: str) -> Answer:
+    """What became of `target`: the id of a document or a repository, OWNER/REPO, or OWNER/REPO:PATH.
+
+    Raises QuarryError, with the nearest names, where the run knows no such thing.
+    """
+    target = target.strip()
+    repository = _repository(run, target)
+    if repository is not None:
+        return about_repository(run, repository)
+    for colon in re.finditer(":", target):
+        repository = _repository(run, target[: colon.start()])
+        if repository is not None:
+            return about_document(run, _document_at(run, repository, target[colon.end() :]))
+    if re.fullmatch("[0-9a-fA-F]{32}", target):
+        answer = about_document(run, target.lower())
+        if answer.steps:
+            return answer
+        raise QuarryError(
+            f"no document of this run has the id '{target}'; ask by OWNER/REPO:PATH, ids differ from commit to commit."
+        )
+    name = target.rpartition(":")[0] or target
+    known = {repo.casefold(): repo for repo in run.repositories["repo"].to_pylist()}
+    near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    raise QuarryError(
+        f"the run in '{run.store.root}' lists no repository '{name}'"
+        + (f"; did you mean {_either(known[key] for key in near)}?" if near else "; see the recipe's repository list.")
+    )
+
+
+def _repository(run: Run, name: str) -> dict[str, Any] | None:
+    """The listed repository of this id or owner/name, whatever the case."""
+    table, wanted = run.repositories, name.casefold()
+    for column in ("id", "repo"):
+        for row, value in enumerate(table[column].to_pylist()):
+            if value.casefold() == wanted:
+                found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
+                return found
+    return None
+
+
+def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
+    """The id of the repository's document at `path`; QuarryError with the nearest paths where there is none."""
+    places: dict[str, set[str]] = {}
+    for table in _rows_of(run, repository["repo"], ["id", "repo", "path"]):
+        for document, found in zip(table["id"].to_pylist(), table["path"].to_pylist(), strict=True):
+            places.setdefault(found, set()).add(document)
+    places.pop("", None)
+    ids = sorted(places.get(path, ()))
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        raise QuarryError(
+            f"'{repository['repo']}:{path}' was read at {len(ids)} commits; ask for one of the ids {', '.join(ids)}."
+        )
+    near = difflib.get_close_matches(path, places, n=3, cutoff=0.4)
+    hint = f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository['repo']} tells what is."
+    raise QuarryError(f"'{path}' is no document of '{repository['repo']}' in this run{hint}")
+
+
+def _rows_of(run: Run, repo: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Rows about a repository: all decisions, then the documents of the last passes, back to one that is complete."""
+    for _, _, table in decision_tables(run, columns):
+        yield table.filter(pc.equal(table["repo"], repo))
+    for number in reversed(range(len(run.passes))):
+        yield from documents_of(run, number, repo, columns)
+        if complete(run, number):
+            return
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(f"'{name}'" for name in names)

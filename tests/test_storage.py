@@ -1,0 +1,81 @@
+"""Files are whole or not there, equal tables give equal bytes, and row groups stay small enough to read one by one."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.storage import ROW_GROUP_BYTES, Storage, parquet_bytes, row_bytes
+from tests.toy import documents
+
+
+def test_row_groups_hold_at_most_8_mib_of_text_or_one_document(tmp_path: Path) -> None:
+    texts = ["x" * (3 << 20)] * 5 + ["y" * (20 << 20)] + ["z"] * 100
+    store = Storage(tmp_path)
+    store.write_table("a/t.parquet", documents(texts))
+    metadata = pq.ParquetFile(tmp_path / "a/t.parquet").metadata
+    rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    assert rows == [2, 2, 1, 1, 100]
+    assert metadata.row_group(0).column(13).compression == "ZSTD"
+    assert metadata.row_group(0).column(0).has_column_index
+    assert metadata.row_group(0).column(13).has_offset_index
+    assert ROW_GROUP_BYTES == 8 << 20
+    assert store.read_table("a/t.parquet")["text"].to_pylist() == texts
+
+
+@given(st.lists(st.text(max_size=20), max_size=40), st.integers(0, 40), st.integers(0, 40))
+def test_equal_tables_give_equal_bytes_however_they_are_cut(texts: list[str], start: int, stop: int) -> None:
+    whole = documents(texts)
+    pieces = pa.concat_tables(
+        [whole.slice(0, start), whole.slice(start, max(0, stop - start)), whole.slice(max(start, stop))]
+    )
+    assert row_bytes(pieces["text"]).tolist() == [len(text.encode()) for text in texts]
+    assert parquet_bytes(pieces.combine_chunks()) == parquet_bytes(whole)
+
+
+FULL = """
+import resource, sys
+from pipeline.storage import Storage
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+Storage(sys.argv[1]).write_bytes("a/file", b"x" * 5000)
+"""
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None:
+    store = Storage(tmp_path)
+    store.write_bytes("a/file", b"old")
+    script = [sys.executable, "-c", FULL, str(tmp_path)]
+    failed = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert "File too large" in failed.stderr
+    assert store.read_bytes("a/file") == b"old"
+    assert store.names("a") == ["file"]
+    assert resource.RLIMIT_FSIZE  # the limit was the child's, not ours
+    store.write_bytes("a/file", b"x" * 5000)
+
+
+def test_a_storage_on_another_file_system_behaves_the_same() -> None:
+    store = Storage("memory://bucket/run")
+    table = documents(["one", "two"])
+    store.write_table("p/documents/00000.parquet", table)
+    assert store.read_table("p/documents/00000.parquet").equals(table)
+    assert store.names("p") == ["documents"]
+    assert store.size("p/gone") is None
+    store.move("p/documents/00000.parquet", "q/1.parquet")
+    assert store.names("p/documents") == []
+    assert store.exists("q/1.parquet")
+    store.remove("q")
+    assert not store.exists("q/1.parquet")
+
+
+def test_reading_what_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Storage(tmp_path).read_bytes("gone")
+    assert Storage(tmp_path).names("gone") == []

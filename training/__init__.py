@@ -1,0 +1,1 @@
+"""Training a code model on a run's dataset: loading and packing, fill-in-the-middle, the MQA model, the loop."""
