@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -17,79 +16,73 @@ import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
 
-# GitHub's rules: an account has up to 39 letters, digits and hyphens (underscores in managed accounts), none at its
-# start; a repository has up to 100 letters, digits, `.`, `-` and `_`.
-_OWNER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38})", re.ASCII)
+# GitHub's rules: an account has up to 39 letters, digits and hyphens (and an underscore where a company manages it),
+# a repository up to 100 letters, digits, `.`, `-` and `_`; its name never ends in .git.
+_OWNER = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}", re.ASCII)
 _REPO = re.compile(r"[a-z0-9._-]{1,100}", re.ASCII)
 _ADDRESS = re.compile(r"(?:(?:https?|git|ssh)://)?(?:git@)?(?:www\.)?github\.com(?:[/:]|$)", re.ASCII)
+_PAGES = frozenset({"apps", "explore", "features", "marketplace", "orgs", "search", "settings", "sponsors", "users"})
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_BULLET = re.compile(r"^[-*•]\s+")
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
 
 
 @dataclass(frozen=True)
 class OptOuts:
-    """Selectors in lower case: `acme` stands for all of an owner's repositories, `acme/widgets` for one."""
-
-    owners: frozenset[str]
-    repos: frozenset[str]
-
-    @classmethod
-    def parse(cls, text: str, source: str) -> OptOuts:
-        """Read a list; `#` starts a comment. Raises UsageError naming `source` and the line that is not certain."""
-        selectors: set[str] = set()
-        for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-            written = _trimmed(line.split("#", 1)[0])
-            if written:
-                selectors.add(_selector(written, f"{source}, line {number}"))
-        repos = frozenset(selector for selector in selectors if "/" in selector)
-        return cls(frozenset(selectors) - repos, repos)
-
-    def matcher(self) -> Matcher:
-        """The same selectors, ready for whole columns."""
-        return Matcher(_sorted(self.owners), _sorted(self.repos))
-
-
-@dataclass(frozen=True)
-class Matcher:
-    """Finds the rows of a column that a list of opt-outs covers."""
+    """Selectors, lower-case and sorted: `acme` stands for all of an owner's repositories, `acme/widgets` for one."""
 
     owners: pa.Array
     repos: pa.Array
 
-    def covers(self, repos: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    @classmethod
+    def parse(cls, text: str, source: str) -> OptOuts:
+        """Read a list; a `#` at the start of a word begins a comment.
+
+        Raises UsageError, which names `source` and the line, where a line's meaning is not certain.
+        """
+        selectors: set[str] = set()
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+            written = _COMMENT.sub("", _INVISIBLE.sub("", line)).strip()
+            if written:
+                selectors.add(_selector(written, f"{source}, line {number}"))
+        repos = {selector for selector in selectors if "/" in selector}
+        return cls(pa.array(sorted(selectors - repos), pa.string()), pa.array(sorted(repos), pa.string()))
+
+    def covers(self, repos: pa.ChunkedArray) -> pa.ChunkedArray:
         """For each `owner/name`, in any case, the selector that covers it; null where none does.
 
-        The owner's selector is named where both an owner's and the repository's do.
+        Where both the owner and the repository are listed, it is the owner.
         """
         name = pc.ascii_lower(repos)
-        owner = pc.replace_substring_regex(name, "/.*", "")
+        owner = pc.list_element(pc.split_pattern(name, "/", max_splits=1), 0)
         no = pa.scalar(None, pa.string())
         by_repo = pc.if_else(pc.is_in(name, self.repos), name, no)
         return pc.if_else(pc.is_in(owner, self.owners), owner, by_repo)
 
 
-def _sorted(selectors: Iterable[str]) -> pa.Array:
-    return pa.array(sorted(selectors), pa.string())
-
-
-def _trimmed(line: str) -> str:
-    """`line` without the white space, symbols, emoji and invisible characters around it and inside it invisibly."""
-    visible = "".join(char for char in line if unicodedata.category(char) not in ("Cf", "Mn", "Cc") or char == "\t")
-    kept = [at for at, char in enumerate(visible) if unicodedata.category(char)[0] not in "ZCS"]
-    return visible[kept[0] : kept[-1] + 1] if kept else ""
-
-
 def _selector(written: str, where: str) -> str:
     """The selector that `written` certainly means."""
-    plain = written.lower() if written.isascii() else written
+    bare = _without_symbols(_BULLET.sub("", written))
+    plain = bare.lower() if bare.isascii() else bare
     address = _ADDRESS.match(plain)
     rest = plain[address.end() :] if address else plain.removeprefix("@")
-    parts = rest.strip("/").split("/")
-    if len(parts) == 2:
-        parts[1] = parts[1].removesuffix(".git")
-    certain = (
-        len(parts) in (1, 2)
-        and _OWNER.fullmatch(parts[0])
-        and (len(parts) == 1 or (_REPO.fullmatch(parts[1]) and parts[1] not in (".", "..")))
-    )
+    owner, slash, repo = rest.rstrip("/").partition("/")
+    repo = repo.removesuffix(".git")
+    certain = _OWNER.fullmatch(owner) and not (address and owner in _PAGES)
+    if slash:
+        certain = certain and _REPO.fullmatch(repo) and repo not in (".", "..")
+    elif rest.endswith("/"):  # "acme/" may be a whole owner's address, or half of a repository's name
+        certain = certain and address and written.endswith("/")
     if not certain:
         raise UsageError(f"{where}: '{written}' is neither an owner nor owner/repo; write one of them on the line.")
-    return "/".join(parts)
+    return f"{owner}/{repo}" if slash else owner
+
+
+def _without_symbols(text: str) -> str:
+    """`text` without blanks, controls, emoji and other symbols (Unicode Z, C and S) at its two ends."""
+    start, end = 0, len(text)
+    while start < end and unicodedata.category(text[start])[0] in "ZCS":
+        start += 1
+    while end > start and unicodedata.category(text[end - 1])[0] in "ZCS":
+        end -= 1
+    return text[start:end]

@@ -38,7 +38,7 @@ _EMAIL = re.compile(
     r"(xn--[A-Za-z0-9-]{1,59}|[A-Za-z]{2,63}|[\u0400-\u052f]{2,63})"
     rf"(?![{_LETTER}_-])(?!\.[{_LETTER}])"
 )
-_USER_OF_URL = re.compile(r"(?<!mailto)://[^\s/@]{0,100}$")
+_USER_OF_URL = re.compile(r"(?<!mailto)://[^\s/@]{0,100}\Z")
 _PRIVATE_TLDS = frozenset({"corp", "home", "internal", "intranet", "lan", "local"})
 _SERVICE_USERS = frozenset({"git", "hg", "svn"})  # who logs in to a remote, not a person
 _ALGORITHM_DOMAINS = frozenset({"openssh.com", "libssh.org"})  # names of SSH's algorithms look like addresses
@@ -47,11 +47,11 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\w]|\.\w)", re.ASCII)
 _IPV6 = re.compile(r"(?<![\w.:])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])", re.ASCII)
 _VERSION_BEFORE = re.compile(
-    r"(?:(?<![a-z])(?:v|ver|vers|version|versions|release|rev|build|jdk|jre|sections?|§|#h)[\"'`\])_]{0,2}[\s:=,(-]{0,3}"
-    r"[\"'(`]?|[=~^><]=\s?|\b[A-Z][A-Za-z]{2,20}/|[A-Za-z]-)$",
+    r"(?:(?<![a-z])(?:v|ver|vers|version|versions|release|rev|build|jdk|jre|sections?|§|#h)"
+    r"[\"'`\])_]{0,2}[ \t:=,(-]{0,3}[\"'(`]?|[=~^><]=[ \t]?|\b[A-Z][A-Za-z]{2,20}/|[A-Za-z]-)\Z",
     re.IGNORECASE,
 )
-_DECIMAL_BEFORE = re.compile(r"(?<![0-9.])[0-9]*(?:\.[0-9]+){1,2}[ ,-]$")  # path data of a drawing, a list of versions
+_DECIMAL_BEFORE = re.compile(r"(?<![0-9.])[0-9]*(?:\.[0-9]+){1,2}[ ,-]\Z")  # path data of a drawing, a list of versions
 _OBJECT_IDENTIFIER = re.compile(r"(?:2\.5\.(?:4|29)|1\.3\.(?:6|14|36|101|132))\.")
 _HOST_WORDS = re.compile(
     r"(?<![a-z])(?i:ip(?:v[46]|s)?(?![a-z])|addr|host|server|dns|peer|proxy|client|inet|ssh|ping|gateway)"
@@ -74,9 +74,10 @@ _PUBLIC_DNS = """
 _URL_PASSWORD = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@'\"<>]{0,64}:([^\s:/@'\"<>]{4,128})@(?=[\w\[])"
 )
+# What a program, a shell or a regular expression puts there, and not a value.
 _TEMPLATE = re.compile(
-    r"[${}%*#\\()|^]|\.\.\.|xxx", re.IGNORECASE
-)  # what a program, shell or regex puts in, not a value
+    r"^\$\w|\$[{(]|[{#]\{|\{\w*\}|%[sd(]|^%\w+%$|\*\*\*|\.\.\.|xxx|[()\[\]|\\]", re.ASCII | re.IGNORECASE
+)
 _PASSWORD_WORD = re.compile(
     r"(?:my|your|the|aws)?[_-]?(?:pass|passwd|password|passphrase|pwd|secret|token|user|username)"
     r"(?:[_-]?(?:access)?[_-]?key|[_-]?here)?",
@@ -85,8 +86,9 @@ _PASSWORD_WORD = re.compile(
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_REACH = 32000  # less than windows.PEM_REACH
-_PEM_EDGE = r"(?:\s|\\[nr]|[\"'`,])*"
-_PEM_BODY = re.compile(rf"{_PEM_EDGE}(.*?){_PEM_EDGE}\Z", re.DOTALL)
+# Around the body, in a file and in string literals: white space, written-out newlines, quotes, commas.
+_PEM_EDGE = re.compile(r"(?:\s|\\[nr]|[\"'`,])*")
+_PEM_EDGE_BACKWARDS = re.compile(r"(?:\s|[nr]\\|[\"'`,])*")
 
 
 class _Recognizer(LocalRecognizer):
@@ -131,17 +133,28 @@ class EmailRecognizer(_Recognizer):
             local, labels, tld = match.groups()
             start, end = match.start(1), match.end()
             if (
-                self._exists(tld.lower())
+                self._exists(tld)
                 and local not in _SERVICE_USERS
                 and labels + tld not in _ALGORITHM_DOMAINS
-                and not re.match(r"[0-9]+\.[0-9]", labels)  # name@1.2.3-rc.dev: a package's version
+                and not re.match(r"[0-9]\.|[0-9]+\.[0-9]", labels)  # name@1.2.3-rc.dev: a package's version
                 and not text.startswith("(", end)  # a@b.to(device): a product, then a call
                 and not _USER_OF_URL.search(text, max(0, start - 110), start)
             ):
                 yield start, end, 0.9, "email"
 
     def _exists(self, tld: str) -> bool:
-        return tld in self.tlds or (tld.startswith("xn--") and tld.encode().decode("idna") in self.tlds)
+        if tld not in (tld.lower(), tld.upper(), tld.capitalize()):
+            return False  # A@B.mT is a matrix product, not Malta
+        lowered = tld.lower()
+        return lowered in self.tlds or (lowered.startswith("xn--") and _decoded(lowered) in self.tlds)
+
+
+def _decoded(label: str) -> str:
+    """An xn-- label in its own script; itself where it is not one."""
+    try:
+        return label.encode().decode("idna")
+    except UnicodeError:
+        return label
 
 
 class IpAddressRecognizer(_Recognizer):
@@ -149,7 +162,8 @@ class IpAddressRecognizer(_Recognizer):
 
     def __init__(self) -> None:
         super().__init__("IP_ADDRESS")
-        self.not_public = [ipaddress.ip_network(network) for network in _NOT_PUBLIC.split()]
+        networks = [ipaddress.ip_network(network) for network in _NOT_PUBLIC.split()]
+        self.not_public = [(net.version, int(net.network_address), int(net.broadcast_address)) for net in networks]
         self.public_dns = {ipaddress.ip_address(address) for address in _PUBLIC_DNS.split()}
 
     def find(self, text: str) -> Iterator[tuple[int, int, float, str]]:
@@ -166,7 +180,10 @@ class IpAddressRecognizer(_Recognizer):
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return parsed not in self.public_dns and not any(parsed in network for network in self.not_public)
+        version, number = parsed.version, int(parsed)
+        return parsed not in self.public_dns and not any(
+            version == v and first <= number <= last for v, first, last in self.not_public
+        )
 
 
 def _is_number(text: str, start: int, end: int) -> bool:
@@ -183,12 +200,14 @@ def _is_number(text: str, start: int, end: int) -> bool:
         text, max(0, start - 40), start
     ):
         return True
+    numbers = [int(number) for number in value.split(".")]
+    small = sum(number < 32 for number in numbers) >= 3
+    if not small and numbers[0] >= 32:
+        return False
     around = text[max(0, start - 100) : start].rpartition("\n")[2] + text[end : end + 100].partition("\n")[0]
     if text.startswith("://", start - 3) or _HOST_WORDS.search(around):
         return False
-    numbers = [int(number) for number in value.split(".")]
-    small = sum(number < 32 for number in numbers)
-    return small >= 3 or (numbers[0] < 32 and _VERSION_WORDS.search(around) is not None)
+    return small or _VERSION_WORDS.search(around) is not None
 
 
 class UrlPasswordRecognizer(_Recognizer):
@@ -237,11 +256,17 @@ class PrivateKeyRecognizer(_Recognizer):
             label = _PEM_BEGIN.match(text, begin) if begin >= 0 else None
             if label is not None:
                 body = text[label.end() : end]
-                inner = _PEM_BODY.match(body)
-                if inner and body.isascii() and "\0" not in body and re.search(r"[A-Za-z0-9+/]{40}", body):
-                    yield label.end() + inner.start(1), label.end() + inner.end(1), 1.0, "private_key"
+                if body.isascii() and "\0" not in body and re.search(r"[A-Za-z0-9+/]{40}", body):
+                    before, after = _length(_PEM_EDGE, body), _length(_PEM_EDGE_BACKWARDS, body[::-1])
+                    yield label.end() + before, end - after, 1.0, "private_key"
             passed = end
             end = text.find("-----END ", end + 1)
+
+
+def _length(pattern: re.Pattern[str], text: str) -> int:
+    """How many characters `pattern` matches at the start of `text`."""
+    match = pattern.match(text)
+    return match.end() if match else 0
 
 
 class _NoContext(ContextAwareEnhancer):

@@ -50,7 +50,7 @@ def formats() -> tuple[Format, ...]:
             "aws_secret_access_key",
             ("secret_access_key", "SECRET_ACCESS_KEY", "ecretAccessKey", "aws_secret_key", "AWS_SECRET_KEY"),
             r"(?:secret_access_key|SECRET_ACCESS_KEY|(?:aws|AWS)?[sS]ecretAccessKey|aws_secret_key|AWS_SECRET_KEY)"
-            r"[\"'\s]{0,3}(?:=>|[:=,])[\"'\s]{0,4}(?P<secret>[A-Za-z0-9/+]{40})(?![/+=])",
+            r"[\"' \t]{0,3}(?:=>|[:=,])[\"' \t]{0,4}(?P<secret>[A-Za-z0-9/+]{40})(?![/+=])",
         ),
         Format("aws_bedrock_key", ("ABSK",), r"ABSK[A-Za-z0-9+/]{100,270}={0,2}"),
         Format("google_api_key", ("AIza",), r"AIza[A-Za-z0-9_-]{35}"),
@@ -79,7 +79,7 @@ def formats() -> tuple[Format, ...]:
         Format(
             "gitlab_token",
             ("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-"),
-            r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas)-[A-Za-z0-9_.-]{20,310}",
+            r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas)-[A-Za-z0-9_-]{20,300}(?:\.[a-z0-9]{2}\.[a-z0-9]{9})?",
         ),
         Format("bitbucket_token", ("ATBB",), r"ATBB[A-Za-z0-9]{32}"),
         Format("atlassian_token", ("ATATT3xFfGF0", "ATCTT3xFfGF0"), r"AT[AC]TT3xFfGF0[A-Za-z0-9=_-]{60,250}"),

@@ -61,7 +61,7 @@ def read_repositories(path: str) -> RepositoryList:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise UsageError(f"cannot read the repository list '{path}' ({reason}).") from None
-    return parse_repositories(text, path, os.path.dirname(path) if "://" not in path else ".")
+    return parse_repositories(text, path, os.path.dirname(path) if "://" not in path else "/")
 
 
 def parse_repositories(text: str, source: str, folder: str) -> RepositoryList:

@@ -167,7 +167,7 @@ def _licenses(run: Run, figures: Figures) -> dict[str, Any]:
         "rows": rows if "license" in figures.kept.column_names else [],
         "types": sorted(by_type.items(), key=lambda item: (-item[1][0], item[0])),
         "dropped": [
-            {"words": words.reason_words(run, tally.stage, tally.reason), "count": tally.count} for tally in dropped
+            {"words": words.reason_words(run, tally.stage, tally.reason), "times": tally.times} for tally in dropped
         ],
     }
 

@@ -31,14 +31,16 @@ def why(run: Run, target: str) -> Answer:
     for colon in re.finditer(":", target):
         repository = _repository(run, target[: colon.start()])
         if repository is not None:
-            return about_document(run, _document_at(run, repository, target[colon.end() :]))
+            target = _document_at(run, repository, target[colon.end() :])
+            break
     if re.fullmatch("[0-9a-fA-F]{32}", target):
         answer = about_document(run, target.lower())
-        if answer.steps:
-            return answer
-        raise QuarryError(
-            f"no document of this run has the id '{target}'; ask by OWNER/REPO:PATH, ids differ from commit to commit."
-        )
+        if answer is None:
+            raise QuarryError(
+                f"no document of the run in '{run.store.root}' has the id '{target}'; "
+                "ask by OWNER/REPO:PATH, as ids differ from commit to commit."
+            )
+        return answer
     name = target.rpartition(":")[0] or target
     known = {repo.casefold(): repo for repo in run.repositories["repo"].to_pylist()}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
@@ -74,7 +76,9 @@ def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
             f"'{repository['repo']}:{path}' was read at {len(ids)} commits; ask for one of the ids {', '.join(ids)}."
         )
     near = difflib.get_close_matches(path, places, n=3, cutoff=0.4)
-    hint = f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository['repo']} tells what is."
+    hint = (
+        f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository['repo']} tells what became of it."
+    )
     raise QuarryError(f"'{path}' is no document of '{repository['repo']}' in this run{hint}")
 
 

@@ -158,9 +158,11 @@ def _verdict(run: Run, dropped: dict[str, Any] | None, last: int, place: dict[st
         part = run.passes[dropped["pass"]].part.name
         sentence = run.passes[dropped["pass"]].explain(dropped)
         return f"It was dropped by {dropped['stage']} in pass {part}: {sentence}."
-    where = f"{place['file']}, row {place['row']:,}" if place else ""
+    where = _where(place["file"], place["row"]) if place else ""
     if last == len(run.passes) - 1:
         return f"It is in the dataset: {where}."
+    if not any(run.todo()):
+        return f"It was removed after the run; pass {run.passes[last].part.name} still holds it: {where}."
     return f"It passed all stages of pass {run.passes[last].part.name} ({where}); what follows is not done yet."
 
 
@@ -176,7 +178,7 @@ def _steps(
             notes = [this.explain(row) for row in made if row["action"] == "note"]
             redactions = dict(sorted(Counter(row["entity"] for row in made if row["action"] == "redact").items()))
             if dropped is not None and dropped["stage"] == named.name:
-                words = f"dropped: {dropped['reason'].replace('_', ' ')}"
+                words = "quarantined" if dropped["reason"] == "error" else f"dropped: {dropped['reason']}"
                 return [*steps, Step(this.part.name, named.name, "dropped", words, notes, redactions)]
             if number > last:
                 steps.append(Step(this.part.name, named.name, "waiting", "not done yet"))
@@ -232,9 +234,10 @@ def _fate(run: Run, document: str) -> str:
             return f"It was dropped later by {row['stage']}: {run.passes[row['pass']].explain(row)}."
     found = _kept_at(run, len(run.passes) - 1, document)
     if found is not None:
-        return f"It is in the dataset: {found[1]}, row {found[2]:,}."
-    complete = not any(run.todo())
-    return "It was removed after the run." if complete else "It was kept; the passes that follow are not done yet."
+        return f"It is in the dataset: {_where(found[1], found[2])}."
+    if any(run.todo()):
+        return "It is kept so far; the passes that follow are not done yet."
+    return "It was removed after the run."
 
 
 def _in_its_favour(run: Run, document: str) -> list[Duplicate]:
@@ -249,6 +252,10 @@ def _in_its_favour(run: Run, document: str) -> list[Duplicate]:
             fate = f"It was dropped by {row['stage']}: {run.passes[number].explain(row)}."
             found.append(Duplicate(row["id"], row["repo"], row["path"], row["reason"], row["jaccard"], fate))
     return sorted(found, key=lambda other: (-(other.jaccard or 0), other.repo, other.path, other.id))
+
+
+def _where(file: str, row: int) -> str:
+    return f"{file}, row {row:,} (counted from 0)"
 
 
 def _named(other: Duplicate) -> str:

@@ -1,8 +1,8 @@
 """Turns repositories into documents: clones them, plans which blob goes into which shard, and reads the planned blobs.
 
 `prepare` fixes everything: refs become commits, trees become rows, rows are packed into shards by bytes in the order of
-the list, whatever the number of workers. `apply` then reads blobs at those commits and no other, so a run never mixes two
-states of a repository. Clones are temporary: where one is not at hand, the same commit is cloned again.
+the list, whatever the number of workers. `apply` then reads blobs at those commits and no other, so a run never mixes
+two states of a repository. Clones are temporary: where one is not at hand, the same commit is cloned again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -51,23 +51,23 @@ class Acquire(Stage):
         "binary": "it holds NUL bytes, so it is no text",
         "undecodable": "it is neither UTF-8 nor in any other encoding that could be detected",
         "too_large": "it is larger than the {limit} bytes allowed",
-        "too_many_files": "the repository could not be used: {error}",
+        "too_many_files": "the repository is too large: {error}",
         "same_commit": "the repository is at the same commit {commit} as {first} earlier in the list",
         "repository_gone": "the repository is gone or private: {error}",
-        "repository_unreachable": "the repository could not be reached, which a later run may: {error}",
+        "repository_unreachable": "the repository could not be reached, which may pass: {error}",
         "repository_empty": "the repository has nothing to read: {error}",
         "repository_corrupt": "the repository is damaged: {error}",
-        "repository_sha256": "the repository could not be used: {error}",
-        "ref_not_found": "the repository has not got what was asked for: {error}",
+        "repository_sha256": "the repository has a format that cannot be used: {error}",
+        "ref_not_found": "the repository does not have what was asked for: {error}",
     }
 
-    max_bytes: int = Field(
-        1 << 20, gt=0, le=128 << 20
-    )  # larger blobs are dropped, and not even cloned where a host can
-    max_files: int = Field(1_000_000, gt=0)  # a repository with more is dropped: some are made to exhaust memory
-    shard_bytes: int = Field(64 << 20, gt=0, le=512 << 20)  # bytes of blobs a shard
-    timeout_s: Annotated[float, PLACEMENT] = Field(1800.0, gt=0)  # for each git command
-    retries: Annotated[int, PLACEMENT] = Field(2, ge=0)  # when a repository cannot be reached while it is listed
+    # Larger blobs are dropped, and not even cloned where the host can leave them out.
+    max_bytes: Annotated[int, Field(gt=0, le=128 << 20)] = 1 << 20
+    # A repository with more files is dropped: some are made to exhaust memory.
+    max_files: Annotated[int, Field(gt=0)] = 1_000_000
+    shard_bytes: Annotated[int, Field(gt=0, le=512 << 20)] = 64 << 20  # bytes of blobs a shard
+    timeout_s: Annotated[float, PLACEMENT, Field(gt=0)] = 1800.0  # for each git command
+    retries: Annotated[int, PLACEMENT, Field(ge=0)] = 2  # where a repository cannot be reached while it is listed
 
     def prepare(self, corpus: Corpus, side: Side) -> None:
         """Clone and list every repository on the workers, then write `plan` shards in the order of the list."""
@@ -88,23 +88,17 @@ class Acquire(Stage):
         dropped = np.array([reason is not None for reason in reasons], dtype=np.bool_)
         keep = pa.array(~dropped)
         rows = shard.filter(keep)
-        columns = {
-            "kind": pa.array(["notebook" if path.endswith(".ipynb") else "code" for path in rows["path"].to_pylist()]),
+        columns = {field.name: pa.nulls(len(rows), field.type) for field in schema.DOCUMENT}
+        columns |= {name: rows[name] for name in ("id", "repo", "commit", "path", "blob", "size")}
+        columns |= {
+            "kind": ["notebook" if path.endswith(".ipynb") else "code" for path in rows["path"].to_pylist()],
             "encoding": pa.concat_arrays([part.encoding for part in read]).filter(keep),
-            "license_type": pa.array(["unknown"] * len(rows), pa.string()),
+            "license_type": ["unknown"] * len(rows),
             "text": pa.concat_arrays([part.text for part in read]).filter(keep),
         }
-        arrays = [
-            columns[field.name]
-            if field.name in columns
-            else rows[field.name]
-            if field.name in rows.column_names
-            else pa.nulls(len(rows), field.type)
-            for field in schema.DOCUMENT
-        ]
         at = np.flatnonzero(dropped)
         decisions = decide(shard, at, "drop", [reasons[row] or "" for row in at], [details[row] for row in at])
-        return Outcome(pa.table(arrays, schema=schema.DOCUMENT), decisions)
+        return Outcome(pa.table(columns, schema=schema.DOCUMENT), decisions)
 
     def _read(self, rows: pa.Table, side: Side) -> _Read:
         """Read the rows of one repository; equal blobs are read once."""
@@ -137,9 +131,12 @@ class Acquire(Stage):
         """Contents of the blobs `oids`, from the clone in scratch, or from a new one of the same commit."""
         if cloned := find_clone(url, commit, side.scratch, self.max_bytes):
             try:
-                return list(cloned.blobs(oids, self.timeout_s))
+                blobs = list(cloned.blobs(oids, self.timeout_s))
+                if None not in blobs:
+                    return blobs
             except GitError:
-                remove_clone(cloned)  # it was damaged, or removed while it was read
+                pass
+            remove_clone(cloned)  # it was damaged, or removed while it was read: all of these were there at planning
         return list(clone(url, commit, side.scratch, self.max_bytes, self.timeout_s).blobs(oids, self.timeout_s))
 
 
@@ -215,7 +212,7 @@ def _listing(stage: Acquire, repository: dict[str, Any], cloned: Clone) -> pa.Ta
     oids = dict.fromkeys(entry.oid for entry in entries if entry.mode != SUBMODULE)
     sizes = cloned.sizes(oids, stage.timeout_s)
     paths = path_texts([entry.path for entry in entries])
-    judged = [_planned(entry, sizes.get(entry.oid), cloned.filtered, stage.max_bytes) for entry in entries]
+    judged = [_planned(entry, sizes, cloned.filtered, stage.max_bytes) for entry in entries]
     count = len(entries)
     columns = {
         "id": [document_id(repository["repo"], cloned.commit, path) for path in paths],
@@ -232,14 +229,19 @@ def _listing(stage: Acquire, repository: dict[str, Any], cloned: Clone) -> pa.Ta
     return pa.table(columns, schema=schema.PLAN)
 
 
-def _planned(entry: Entry, size: int | None, filtered: bool, limit: int) -> tuple[str | None, dict[str, Any]]:
+def _planned(
+    entry: Entry, sizes: Mapping[str, int | None], filtered: bool, limit: int
+) -> tuple[str | None, dict[str, Any]]:
     """Why a tree entry is not even read: reason and detail; None where it is."""
     if entry.mode == SUBMODULE:
         return "submodule", {"commit": entry.oid}
     if entry.mode == SYMLINK:
         return "symlink", {}
+    if filtered and entry.oid not in sizes:
+        return "too_large", {"limit": limit}  # that is why the server left it out
+    size = sizes.get(entry.oid)
     if size is None:
-        return ("too_large", {"limit": limit}) if filtered else ("missing_object", {"blob": entry.oid})
+        return "missing_object", {"blob": entry.oid}
     if size > limit:
         return "too_large", {"limit": limit, "size": size}
     return None, {}

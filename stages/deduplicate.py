@@ -76,7 +76,7 @@ class Deduplicate(Stage):
         if not corpus.shards:
             return
         documents = _rank(corpus.map(partial(_sign, stage=self), corpus.shards))
-        greedy = _Greedy(documents.buckets)
+        greedy = Greedy(documents.buckets)
         counts = dict.fromkeys(("candidates", "rejected_by_estimate", "rejected_by_jaccard", "accepted", "rounds"), 0)
         while len(pairs := greedy.candidates()):
             similarity = self._compare(corpus, documents, documents.nodes[pairs])
@@ -192,11 +192,14 @@ def _rank(cards: list[_Card]) -> _Documents:
     nodes = np.flatnonzero(some & (node == np.arange(len(node))))
     buckets = np.empty((cards[0].band_keys.shape[1], len(nodes)), np.int32)
     for band in range(len(buckets)):
-        keys = np.concatenate([card.band_keys[:, band] for card in cards])[order[nodes]]
-        _, inverse, sizes = np.unique(keys, return_inverse=True, return_counts=True)
-        number = np.where(sizes > 1, np.cumsum(sizes > 1) - 1, -1)
-        buckets[band] = number[inverse]
+        buckets[band] = number_buckets(np.concatenate([card.band_keys[:, band] for card in cards])[order[nodes]])
     return _Documents(shard[order], row[order], content, node, nodes, buckets)
+
+
+def number_buckets(keys: np.ndarray) -> np.ndarray:
+    """A number for each key, from 0 on, equal for equal keys; -1 for a key that occurs once."""
+    _, inverse, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.where(sizes > 1, np.cumsum(sizes > 1) - 1, -1)[inverse]
 
 
 def _compare_shard(
@@ -251,7 +254,7 @@ def _minhash(side: Side, shard: str) -> np.ndarray:
     return matrix
 
 
-class _Greedy:
+class Greedy:
     """Decides nodes from the best ranked on: one is dropped if a kept one before it resembles it, and else kept.
 
     A round compares each node with the first few candidates before it that are not dropped. So a bucket of thousands of
@@ -286,7 +289,7 @@ class _Greedy:
     def canonicals(self) -> tuple[np.ndarray, np.ndarray]:
         """Each node's canonical and its similarity: the most similar kept one before it, itself where it is kept."""
         canonical, best = np.arange(len(self.status)), np.ones(len(self.status))
-        cited = (self.status[self.edges[:, 0]] == KEPT) & (self.status[self.edges[:, 1]] == DROPPED)
+        cited = self.status[self.edges[:, 0]] == KEPT  # so the other end is dropped
         edges, similarity = self.edges[cited], self.similarity[cited]
         order = np.lexsort((edges[:, 0], -similarity, edges[:, 1]))
         later, first = np.unique(edges[order, 1], return_index=True)
@@ -314,10 +317,9 @@ def _settle(status: np.ndarray, cursor: np.ndarray, edges: np.ndarray) -> None:
 def _candidates(buckets: np.ndarray, status: np.ndarray, cursor: np.ndarray, limit: int) -> np.ndarray:
     """For each node its first `limit` bucket mates in [cursor, node) that are not dropped; moves the cursors on."""
     bands, count = buckets.shape
-    members = np.zeros((bands, count), np.int32)  # band's nodes that are not dropped, by bucket, ascending in each
-    starts = np.zeros(
-        (bands, count // 2 + 2), np.int32
-    )  # of bucket k: members[band, starts[band, k]:starts[band, k + 1]]
+    # The band's nodes that are not dropped: bucket k has members[band, starts[band, k]:starts[band, k + 1]], ascending.
+    members = np.zeros((bands, count), np.int32)
+    starts = np.zeros((bands, count // 2 + 2), np.int32)
     for band in range(bands):
         for node in range(count):
             if buckets[band, node] >= 0 and status[node] != DROPPED:

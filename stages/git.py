@@ -124,11 +124,11 @@ class Clone:
             entries.append(Entry(mode, oid, path))
         return entries
 
-    def sizes(self, oids: Iterable[str], timeout: float) -> dict[str, int]:
-        """Bytes of each of `oids` that is here and a blob."""
+    def sizes(self, oids: Iterable[str], timeout: float) -> dict[str, int | None]:
+        """Bytes of each of `oids` that is here; None where it is no blob."""
         with _git(self.folder, ["cat-file", "--batch-check", "--buffer"], timeout, oids) as output:
             words = [line.split() for line in output.read().decode().splitlines()]
-        return {oid: int(size) for oid, kind, *rest in words if kind == "blob" for size in rest}
+        return {oid: int(rest[0]) if kind == "blob" else None for oid, kind, *rest in words if rest}
 
     def blobs(self, oids: Iterable[str], timeout: float) -> Iterator[bytes | None]:
         """Content of each of `oids`, in order; None where there is no such blob here."""
@@ -158,7 +158,12 @@ def clone(url: str, ref: str | None, parent: Path, max_bytes: int, timeout: floa
         commit = _resolve(folder, url, ref, timeout)
         if found := find_clone(url, commit, parent, max_bytes):
             return found
-        commit = _fetch(folder, url, commit, max_bytes, timeout)
+        try:
+            commit = _fetch(folder, url, commit, max_bytes, timeout)
+        except GitError as error:
+            if error.reason == "ref_not_found" and commit != ref:  # the server has just named it
+                raise GitError("repository_corrupt", str(error)) from None
+            raise
         target = _folder(url, commit, parent, max_bytes)
         try:
             folder.rename(target)

@@ -40,8 +40,8 @@ def visible_characters(offsets: np.ndarray, data: np.ndarray) -> np.ndarray:
                 after = at
                 if first == _BANG and at + 3 < end and data[at + 2] == _DASH and data[at + 3] == _DASH:
                     after = _comment_end(data, at, end) if comments else at
-                    comments = after > at
-                elif first == _BANG or first == _QUESTION or first == _SLASH:
+                    comments = bool(after > at)
+                elif first in (_BANG, _QUESTION, _SLASH):
                     after = _after_greater(data, at)
                 elif _is_letter(first):
                     after = _tag_end(data, at, end) if quotes else at
@@ -118,7 +118,7 @@ def _tag_end(data: np.ndarray, at: int, end: int) -> int:
             quote = 0 if byte == quote else quote
         elif byte == _GREATER:
             return index + 1
-        elif value and (byte == _DOUBLE_QUOTE or byte == _SINGLE_QUOTE):
+        elif value and byte in (_DOUBLE_QUOTE, _SINGLE_QUOTE):
             quote = byte
         value = byte == _EQUALS or (value and _is_space(byte))
     return at

@@ -171,22 +171,25 @@ class Quality(Stage):
         language = pc.fill_null(shard.column("language"), "").combine_chunks()
         extension = table.extensions(languages.file_names(shard.column("path")))
         pairs = pc.binary_join_element_wise(language, pc.fill_null(extension, ""), "/").dictionary_encode()
-        resolved = [self._limits_of(*pair.split("/", 1), table) for pair in pairs.dictionary.to_pylist()]
+        resolved = [self._limits_of(pair, table) for pair in pairs.dictionary.to_pylist()]
         values = np.array(resolved, dtype=np.float64).reshape(-1, len(_limit_names()))
         return dict(zip(_limit_names(), values[np.asarray(pairs.indices)].T, strict=True))
 
-    def _limits_of(self, language: str, extension: str, table: languages.Languages) -> list[float]:
-        """The limits, in the order of the fields. A rule that the recipe turns off stays off for every language."""
-        chosen: dict[str, float | None] = {name: getattr(self, name) for name in _limit_names()}
-        off = {name for name, value in chosen.items() if value is None}
-        if language != "html":
-            off |= {name for name in chosen if "_html_" in name}
-        if language not in _DATA_LANGUAGES:
-            off |= {name for name in chosen if "_data_" in name}
-        for differing in (table.quality, self.exceptions):
-            for key in (language, extension.lower()):
-                chosen.update(differing.get(key, {}))
-        return [math.nan if name in off or value is None else float(value) for name, value in chosen.items()]
+    def _limits_of(self, pair: str, table: languages.Languages) -> list[float]:
+        """The limits for `language/extension`, in the order of the fields; NaN where a rule does not apply.
+
+        The table cannot switch on what the recipe turns off; the recipe's own exceptions can.
+        """
+        language, _, extension = pair.partition("/")
+        limits: dict[str, float | None] = {name: getattr(self, name) for name in _limit_names()}
+        limits.update({name: None for name in limits if "_html_" in name and language != "html"})
+        limits.update({name: None for name in limits if "_data_" in name and language not in _DATA_LANGUAGES})
+        keys = (language, extension.lower())
+        for key in keys:
+            limits.update({n: v for n, v in table.quality.get(key, {}).items() if limits[n] is not None})
+        for key in keys:
+            limits.update(self.exceptions.get(key, {}))
+        return [math.nan if value is None else float(value) for value in limits.values()]
 
 
 def _limit_names() -> list[str]:

@@ -35,7 +35,7 @@ NEUTRAL = frozenset(
 
 MATCHED = 70.0  # ScanCode score (coverage x rule relevance, less for extra words) from which a licence counts
 DOUBTFUL = 40.0  # below it a match is chance: legal prose shares phrases
-MAX_CHARACTERS = 200_000  # matching time grows faster than length: 110,000 characters take 10 seconds
+MAX_CHARACTERS = 200_000  # of one text; 110,000 characters take 10 seconds
 DEADLINE = 100.0  # seconds for one text, as The Stack v2 set it; the length limit is what normally stops
 
 UNKNOWN = "LicenseRef-scancode-unknown"
@@ -70,7 +70,7 @@ class Scancode:
 
     def __init__(self, scratch: Path) -> None:
         """Load the index; what ScanCode must have a folder for at import goes below `scratch`."""
-        with _folders(scratch), warnings.catch_warnings():
+        with folders(scratch), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside ScanCode and its dependencies are not ours to mend
             from licensedcode import cache
 
@@ -87,7 +87,12 @@ class Scancode:
         if len(text) > MAX_CHARACTERS:
             return [unknown_term(f"has more than {MAX_CHARACTERS} characters")]
         end = time.time() + deadline
-        matches = self._index.match(query_string=text.removeprefix("\ufeff"), deadline=end)
+        try:
+            matches = self._index.match(query_string=text.removeprefix("\ufeff"), deadline=end)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # one odd text must not stop a run over all repositories
+            return [unknown_term(f"made ScanCode fail ({type(error).__name__})")]
         if time.time() > end:
             return [unknown_term(f"could not be read within {deadline:g} seconds")]
         terms: dict[str, Term] = {}
@@ -161,6 +166,7 @@ def _freest(types: Sequence[str]) -> str | None:
 
 
 def unknown_term(problem: str, line: int = 0, score: float = 0.0) -> Term:
+    """What stands for a licence that is not known for certain, and why (see Term.problem)."""
     return Term(UNKNOWN, "unknown", line, score, problem)
 
 
@@ -170,7 +176,7 @@ def _states(match: Any) -> bool:
 
 
 @contextmanager
-def _folders(scratch: Path) -> Iterator[None]:
+def folders(scratch: Path) -> Iterator[None]:
     """While ScanCode is imported, it finds its cache and temporary folder below `scratch`.
 
     It creates both at import, in the home folder and in the system's temporary folder, where a read-only home stops it

@@ -1,7 +1,8 @@
 """StarCoder's document template: `<reponame>REPO<filename>PATH<gh_stars>STARS\\nCODE<|endoftext|>`.
 
-Each of the three fields stands in a document with a probability of its own, so that the model learns to use what it
-is given and to do without; the newline only where a field stands. Source: bigcode-dataset, preprocessing/add_content_with_meta.py.
+Each of the three fields stands in a document by a draw of its own, so that the model learns to use what it is given
+and to do without; the newline stands only where a field does.
+Source: bigcode-dataset, preprocessing/add_content_with_meta.py.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def buffers(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 @numba.njit(nogil=True, cache=True)
-def decode(data: np.ndarray, at: int) -> tuple[int, int]:
+def decode(data: np.ndarray, at: int) -> tuple[Any, int]:
     """(code point, bytes) of the character that begins at `at`."""
     first = np.int64(data[at])
     if first < 0x80:
@@ -93,13 +93,12 @@ def text_statistics(offsets: np.ndarray, data: np.ndarray, classes: np.ndarray) 
         while at < end:
             byte = data[at]
             if byte < 0x80:
-                kind = np.int64(classes[byte])
-                point = np.int64(byte)
+                point: Any = np.int64(byte)
                 at += 1
             else:
                 point, length = decode(data, at)
-                kind = np.int64(classes[point])
                 at += length
+            kind: Any = np.int64(classes[point])
             characters += 1
             alphabetic += kind & 1
             alphanumeric += (kind >> 1) & 1

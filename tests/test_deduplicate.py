@@ -23,7 +23,7 @@ from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus, Side, Worker
 from pipeline.stage import Outcome
 from pipeline.storage import Storage
-from stages.deduplicate import Deduplicate
+from stages.deduplicate import Deduplicate, Greedy, number_buckets
 from stages.shingles import ShingleSets, Utf8, content_hashes, jaccard, shingle_sets, signatures
 
 RunStage = Callable[[Deduplicate, Sequence[pa.Table]], list[Outcome]]
@@ -309,6 +309,33 @@ def greedy(texts: list[str], stage: Deduplicate) -> tuple[list[int], dict[int, t
         if shingles:
             index.insert(number, minhash)
     return kept, cites
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 40), bands=st.integers(1, 3), limit=st.integers(1, 8))
+def test_rounds_of_any_size_decide_as_one_node_after_the_other(seed: int, count: int, bands: int, limit: int) -> None:
+    generator = np.random.default_rng(seed)
+    keys = generator.integers(0, generator.integers(1, 12), (bands, count))
+    levels = generator.choice([0.2, 0.7, 0.8, 0.9], (count, count), p=[0.7, 0.1, 0.1, 0.1])
+    rounds = Greedy(np.stack([number_buckets(row) for row in keys]).astype(np.int32))
+    rounds.limit = limit
+    compared: set[tuple[int, int]] = set()
+    while len(pairs := rounds.candidates()):
+        listed = [(earlier, later) for earlier, later in pairs.tolist()]
+        assert not compared & set(listed)
+        compared |= set(listed)
+        rounds.settle(pairs, levels[pairs[:, 0], pairs[:, 1]], 0.7)
+    canonical, similarity = rounds.canonicals()
+
+    kept: list[int] = []
+    for node in range(count):
+        mates = [other for other in kept if (keys[:, other] == keys[:, node]).any()]
+        best, other = min(((-levels[other, node], other) for other in mates), default=(0.0, -1))
+        if -best >= 0.7:
+            assert (canonical[node], similarity[node]) == (other, -best)
+        else:
+            kept.append(node)
+            assert (canonical[node], similarity[node]) == (node, 1.0)
 
 
 FAMILIES = st.lists(

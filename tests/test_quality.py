@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from pipeline.side import Side
+from pipeline.side import Side, Worker
 from pipeline.stage import Outcome
 from stages import languages
 from stages.quality import Quality
@@ -17,12 +19,26 @@ from stages.quality import Quality
 CODE = "def function(argument):\n    return argument\n"  # breaks no rule
 
 
+table = cache(languages.load)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Worker:
+    """One worker for all tests here, which keeps the character classes as a worker of a run does."""
+    return Worker()
+
+
+@pytest.fixture
+def side(side: Side, worker: Worker) -> Side:
+    return replace(side, worker=worker)
+
+
 def documents(rows: Sequence[tuple[str, str]]) -> pa.Table:
     """(path, text) rows as Select leaves them."""
     paths = pa.array([path for path, _ in rows], pa.string())
     texts = pa.array([text for _, text in rows], pa.string())
     ids = pa.array([str(number) for number in range(len(rows))], pa.string())
-    language = languages.load().of(paths, texts)
+    language = table().of(paths, texts)
     return pa.table([ids, paths, language, texts], schema=Quality.takes)
 
 
@@ -35,6 +51,11 @@ def judged(side: Side, path: str, text: str, stage: Quality | None = None) -> st
 
 def page(visible: int, hidden: int) -> str:
     return "<p>" + "a " * (visible // 2) + "</p><!--" + "b" * (hidden - 14) + "-->"
+
+
+def short(value: str) -> str:
+    """A test's name, where texts of a megabyte are parameters."""
+    return value.split("\n")[0][:20]
 
 
 LINE = "word " * 10  # 50 characters
@@ -61,9 +82,10 @@ JSON = '{"name of a key": "some value"},\n'  # 33 characters, more than half of 
         ("a.yaml", "key: value of a key\n" * 250, "key: value of a key\n" * 250 + "k", "data_too_large"),
         ("a.yml", "ab: cd\n" * 512, "ab: cd\n" * 513, "data_too_many_lines"),
         ("a.py", "\n" * 5 + "# auto-generated\n" + CODE, "\n" * 4 + "# Auto-Generated\n" + CODE, "auto_generated"),
-        ("a.py", CODE * 99 + LINE + "\n" + "ab12\n" * 204 + "ab1", CODE * 99 + LINE + "\n" + "ab12\n" * 205, "encoded_stretch"),
-        ("a.py", LINE * 2 + "\n" + "A" * 99 + "\n", LINE * 2 + "\n" + "A" * 100 + "\n", "encoded_share"),
+        ("a.py", CODE * 99 + " " + "ab12\n" * 204 + "abcd", CODE * 99 + " " + "ab12\n" * 205, "encoded_stretch"),
+        ("a.py", LINE * 2 + "\n" + "A" * 98 + "\n", LINE * 2 + "\n" + "A" * 99 + "\n", "encoded_share"),
     ],
+    ids=short,
 )  # fmt: skip
 def test_each_rule_at_its_limit(side: Side, path: str, inside: str, outside: str, reason: str) -> None:
     assert judged(side, path, outside) == reason
@@ -87,6 +109,7 @@ def test_an_alphanumeric_text_of_few_letters_is_dropped_for_its_letters_unless_i
         *(("a.xsl", '<?xml version="1.0"?>\n' + CODE * 5), ("a.xslt", '<?xml version="1.0"?>\n' + CODE * 5)),
         *(("a.fsh", "word " * 100), ("a.py", "变量 = 函数(参数)\n" * 3), ("a.go", "// привет, мир\n")),
     ],
+    ids=short,
 )
 def test_exceptions_of_languages_and_extensions(side: Side, path: str, text: str) -> None:
     stage = Quality(max_average_line_length=None) if path == "a.fsh" else Quality()
@@ -166,16 +189,17 @@ def test_documents_are_judged_alone_also_in_slices_and_chunks(side: Side) -> Non
 @pytest.mark.parametrize(
     ("field", "path", "text"),
     [
-        ("max_lines", "a.py", "ab\n" * 100_001),
+        ("max_lines", "a.py", "a b\n" * 100_001),
         ("min_html_text", "a.html", "abc def"),
         ("min_data_size", "a.json", '{"abcd": "abcdefgh"}'),
         ("max_encoded_share", "a.py", "A" * 80 + " a"),
         ("drop_xml", "a.py", "<?xml version=" + CODE),
     ],
+    ids=short,
 )
 def test_null_turns_a_rule_off(side: Side, field: str, path: str, text: str) -> None:
     assert judged(side, path, text) is not None
-    assert judged(side, path, text, Quality(**{field: None})) is None
+    assert judged(side, path, text, Quality.model_validate({field: None})) is None
 
 
 def test_a_recipes_exceptions_win_over_the_table(side: Side) -> None:
@@ -184,12 +208,14 @@ def test_a_recipes_exceptions_win_over_the_table(side: Side) -> None:
     assert judged(side, "a.json", digits, Quality(exceptions={"json": {"min_alphabetic": 0.25}})) is None
     stage = Quality(exceptions={".md": {"max_line_length": 10}})
     assert judged(side, "a.md", "eleven characters", stage) == "long_line"
+    only_prose = Quality(max_line_length=None, exceptions={"markdown": {"max_line_length": 100}})
+    assert judged(side, "a.md", "word " * 21, only_prose) == "long_line"
+    assert judged(side, "a.py", "word " * 19, only_prose) is None
     with pytest.raises(ValidationError, match="'jsn' is neither a language nor an extension"):
         Quality(exceptions={"jsn": {}})
     with pytest.raises(ValidationError, match="'max_lenght' of 'json' is no limit; the limits are max_lines"):
         Quality(exceptions={"json": {"max_lenght": 1}})
 
 
-def test_every_limit_that_the_table_names_is_one(side: Side) -> None:
-    for key, limits in languages.load().quality.items():
-        Quality(exceptions={key: dict(limits)})
+def test_every_limit_that_the_table_names_is_one() -> None:
+    assert Quality(exceptions={key: dict(limits) for key, limits in table().quality.items()}).exceptions

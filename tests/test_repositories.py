@@ -18,7 +18,7 @@ def parse(*lines: str, folder: Path | str = ".") -> RepositoryList:
 @pytest.mark.parametrize(
     ("line", "id", "repo", "url", "ref"),
     [
-        ("Octo-Cat/Hello.World", "github.com/octo-cat/hello.world", "Octo-Cat/Hello.World", "https://github.com/Octo-Cat/Hello.World", None),
+        ("O-C/He.Lo", "github.com/o-c/he.lo", "O-C/He.Lo", "https://github.com/O-C/He.Lo", None),
         ("o/n.git", "github.com/o/n", "o/n", "https://github.com/o/n", None),
         ("o/n@v1.0", "github.com/o/n", "o/n", "https://github.com/o/n", "v1.0"),
         ("o/n@feature/x", "github.com/o/n", "o/n", "https://github.com/o/n", "feature/x"),

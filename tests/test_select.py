@@ -114,18 +114,15 @@ def test_empty_shards_and_slices(side: Side) -> None:
 
 
 def test_an_unknown_language_is_refused_and_the_nearest_named() -> None:
-    with pytest.raises(ValidationError, match="'pyton' is not a language .* the nearest is 'python'"):
+    with pytest.raises(ValidationError, match=r"'pyton' is not a language .* the nearest is 'python'"):
         Select(languages=["pyton"])
 
 
 def test_every_extension_name_and_interpreter_stands_once_in_the_table() -> None:
-    lines = (languages.TABLE).read_text("utf-8").splitlines()
+    lines = languages.TABLE.read_text("utf-8").splitlines()
     for key in ("extensions", "filenames", "interpreters"):
         listed = [
-            entry
-            for line in lines
-            if re.match(rf"  {key}:", line)
-            for entry in yaml.safe_load(line.strip())[key]
+            entry for line in lines if re.match(rf"  {key}:", line) for entry in yaml.safe_load(line.strip())[key]
         ]
         assert len(listed) == len(set(listed))
         assert all(isinstance(entry, str) for entry in listed)

@@ -43,7 +43,7 @@ class TrainResult:
 
 
 def find(out: Path, identity: Mapping[str, Any]) -> TrainResult | None:
-    """The training in `out` if it is the one of `identity`, None where there is nothing; UsageError where it is another."""
+    """The training in `out` if `identity` is its, None where there is nothing; UsageError where it is another."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     summary = json.loads((out / SUMMARY).read_text()) if (out / SUMMARY).is_file() else {}

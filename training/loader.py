@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import schema
 from pipeline.errors import QuarryError, UsageError
 from pipeline.fingerprint import digest_bytes
 from pipeline.storage import Storage
@@ -65,7 +64,7 @@ class Dataset:
         return digest_bytes("".join(files).encode())
 
     def documents(self, split: str, rng: np.random.Generator | None = None) -> Iterator[Document]:
-        """The documents of a split: in the dataset's order, or shuffled by `rng` within SHARDS_MIXED shuffled shards."""
+        """The documents of a split: in the dataset's order, or shuffled by `rng`, a few shards at a time."""
         order = self.shards if rng is None else [self.shards[at] for at in rng.permutation(len(self.shards))]
         for start in range(0, len(order), SHARDS_MIXED):
             tables = [self._read(path, split) for path in order[start : start + SHARDS_MIXED]]
@@ -109,7 +108,7 @@ def training_batches(
 
 
 def validation_batches(dataset: Dataset, *, batch: int, context: int, limit: int) -> Iterator[Batch]:
-    """At most `limit` batches of the validation split, in the dataset's order and without FIM; the last may be short."""
+    """At most `limit` batches of the validation split, in order and without FIM; the last may be short."""
     plain = (document.tokens.astype(np.int64) for document in dataset.documents("validation"))
     return islice(batched(windows(plain, context), batch), limit)
 
@@ -127,7 +126,7 @@ def _epochs(dataset: Dataset, seed: int, fim_rate: float, spm_rate: float) -> It
 
 
 def with_fim(document: Document, coder: Coder, rng: np.random.Generator, rate: float, spm_rate: float) -> np.ndarray:
-    """The document's tokens, its text rearranged with probability `rate`; header and end-of-text stay where they are."""
+    """The document's tokens, its text rearranged with probability `rate`; header and end-of-text stay in place."""
     tokens = document.tokens.astype(np.int64)
     header, text = tokens[: document.text_start], tokens[document.text_start : -1]
     if len(text) == 0 or rng.random() >= rate:
@@ -166,7 +165,7 @@ def shuffled(items: Iterable[np.ndarray], pool: int, rng: np.random.Generator) -
         at = int(rng.integers(pool))
         held[at], drawn = item, held[at]
         yield drawn
-    rng.shuffle(held)  # type: ignore[arg-type]
+    rng.shuffle(held)
     yield from held
 
 

@@ -1,0 +1,45 @@
+"""The opt-out stage: drops what its owners asked to be left out, whether repositories or documents.
+
+At the intake it runs over the repository list, so that nothing of them is cloned; as the gate it runs once more over
+documents before they are published. The list counts in the fingerprint by its content (docs/decisions/opt-out-list.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from opt_out.requests import OptOuts
+from pipeline import schema
+from pipeline.decisions import drop
+from pipeline.errors import UsageError
+from pipeline.side import Side
+from pipeline.stage import ContentFile, Outcome, Stage
+
+
+class OptOut(Stage):
+    """Drops every row whose repository an opt-out request covers."""
+
+    takes = gives = schema.needs(schema.REPOSITORY, "id", "repo")
+    reasons: ClassVar[Mapping[str, str]] = {"opted_out": "its owner opted out (the request says '{selector}')"}
+
+    requests: ContentFile  # the list of requests: an owner or owner/repo a line
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        requests = side.load(f"opt-outs of {self.requests}", self.read)
+        selectors = requests.covers(shard["repo"])
+        rows = np.flatnonzero(selectors.is_valid().to_numpy())
+        return drop(shard, rows, "opted_out", [{"selector": s} for s in selectors.take(rows).to_pylist()])
+
+    def read(self) -> OptOuts:
+        """The requests as they stand in the file; UsageError where it cannot be read or a line is not certain."""
+        try:
+            with fsspec.open(self.requests, "r", encoding="utf-8") as file:
+                return OptOuts.parse(file.read(), self.requests)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise UsageError(f"cannot read the opt-out list '{self.requests}' ({reason}).") from None

@@ -1,0 +1,229 @@
+"""What the recognizers find and what they leave, on whole texts; planted secrets are random and put together here."""
+
+from __future__ import annotations
+
+import random
+import string
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pii.recognizers import (
+    EmailRecognizer,
+    IpAddressRecognizer,
+    PrivateKeyRecognizer,
+    SecretRecognizer,
+    UrlPasswordRecognizer,
+)
+from pii.secrets import BASE62, Format, crc32_base62, formats
+
+EMAIL, IP, PASSWORD = EmailRecognizer(), IpAddressRecognizer(), UrlPasswordRecognizer()
+SECRET, PRIVATE_KEY = SecretRecognizer(), PrivateKeyRecognizer()
+RANDOM = random.Random(20230509)
+HEX, ALNUM, UPPER = "0123456789abcdef", string.ascii_letters + string.digits, string.ascii_uppercase + "234567"
+
+
+def noise(alphabet: str, length: int) -> str:
+    return "".join(RANDOM.choice(alphabet) for _ in range(length))
+
+
+def found(recognizer: Any, text: str) -> list[str]:
+    return [text[start:end] for start, end, _, _ in recognizer.find(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("Author: Jane Doe <jane.doe@mail.example.org>", ["jane.doe@mail.example.org"]),
+        ("contact user@example.com, or o'neill+x@pcg-random.org.", ["user@example.com", "neill+x@pcg-random.org"]),
+        ("12345+dev@users.noreply.github.com", ["12345+dev@users.noreply.github.com"]),
+        ("https://host/people/jane@gmail.com/", ["jane@gmail.com"]),
+        ('"mailto:jane@gmail.com?subject=x"', ["jane@gmail.com"]),
+        ("邮箱jane@qq.com邮箱", ["jane@qq.com"]),
+        ("иван@почта.рф и jane@xn--e1afmkfd.xn--p1ai", ["иван@почта.рф", "jane@xn--e1afmkfd.xn--p1ai"]),
+        (r'"\njane@gmail.com\n", "\u003cjane@gmail.com\u003e"', ["jane@gmail.com", "jane@gmail.com"]),
+        ("root@build7.corp.local", ["root@build7.corp.local"]),
+        ("jane@163.com", ["jane@163.com"]),
+    ],
+)
+def test_addresses_are_found(text: str, addresses: list[str]) -> None:
+    assert found(EMAIL, text) == addresses
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git@github.com:owner/repo.git",
+        "ssh://git@github.com/owner/repo.git",
+        "https://jane@github.com/owner/repo.git",  # the user of a URL
+        "@decorator\n@app.route('/')\n@click.command",
+        "npm install lodash@4.17.21 @types/node@20.1.0 next@14.0.0-canary.dev",
+        "user@host root@localhost",
+        r"[a-z]+@[a-z]+\.[a-z]+ a@b.c",
+        "y = x@w.to(device) + A@B.mT + q@k.transpose",
+        "icon@2x.png sprite@3x.webp",
+        "curve25519-sha256@libssh.org aes128-gcm@openssh.com",
+        ".jane@ @gmail.com jane.@gmail.com jane@gmail jane@.com",
+    ],
+)
+def test_what_is_no_persons_address_is_left(text: str) -> None:
+    assert found(EMAIL, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ('connect("52.95.110.1", 80)', ["52.95.110.1"]),
+        ("http://93.184.216.34:8080/ and 93.184.216.35/32", ["93.184.216.34", "93.184.216.35"]),
+        ("dns server 4.2.2.1", ["4.2.2.1"]),
+        ("remote_addr=5.9.12.7", ["5.9.12.7"]),
+        ("[2a00:1450:4001:81b::200e]:443 2606:2800:220:1:248:1893:25c8:1946.", [
+            "2a00:1450:4001:81b::200e", "2606:2800:220:1:248:1893:25c8:1946",
+        ]),
+        ("::ffff:93.184.216.34", ["93.184.216.34"]),
+    ],
+)  # fmt: skip
+def test_public_addresses_are_found(text: str, addresses: list[str]) -> None:
+    assert found(IP, text) == addresses
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.1.2.3 172.20.1.99 192.168.77.1 127.0.0.1 0.0.0.0 255.255.255.0 169.254.3.4 100.64.99.1",
+        "192.0.2.44 198.51.100.44 203.0.113.44 224.0.0.251",  # documentation, multicast
+        "8.8.8.8 1.1.1.1 9.9.9.9 208.67.222.222 2001:4860:4860::8888",
+        "fe80::1 ::1 fd00:c2b6:b24b:be67:2827:688d:e6a1:6a3b 2001:db8::1",
+        "version 1.2.3.4, v12.45.67.89, ==41.42.43.44, Chrome/96.97.98.99, build: 99.98.97.96",
+        "upgrade V8 to 5.0.71.34 (deps)",
+        "1.2.3.4 4.1.0.27 12.0.0.0",
+        "2.5.29.15 1.3.6.1 1.3.6.1.4.1.311 1.2.840.113549.1.1",  # object identifiers
+        "2019.12.31.10 2021-10-05 12:30:45 1.2.3 999.1.2.3 52.1.2 52.1.2.3.4 x52.95.110.1",
+        '<path d="m2.12 33.51.98.32 2.03.5"/>',
+        "std::cout abc::def ::ffff 2021:10:05 deadbeef:cafe",
+    ],
+)
+def test_what_is_no_public_address_is_left(text: str) -> None:
+    assert found(IP, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "passwords"),
+    [
+        ("postgres://admin:hunter2!@db.internal/x", ["hunter2!"]),
+        ("'redis://:s3cr3t-p%40ss@10.0.0.1:6379/0'", ["s3cr3t-p%40ss"]),
+        ("mongodb+srv://app:ab$Cd99@cluster0.example.net", ["ab$Cd99"]),
+        ("https://user:password@host https://u:${PASS}@host https://u:$PASS@host https://u:{pw}@host", []),
+        ("https://u:%s@host https://u:***@host https://u:<pw>@host https://:your_password@host", []),
+        (r"^https?://([^:]+):([^@]+)@(.*)$", []),
+        ("http://host:8080/@x http://host:8080 a:b@c", []),
+    ],
+)
+def test_passwords_in_urls(text: str, passwords: list[str]) -> None:
+    assert found(PASSWORD, text) == passwords
+
+
+def github(prefix: str) -> str:
+    body, crc, digits = noise(ALNUM, 30), 0, ""
+    crc = zlib.crc32(body.encode())
+    for _ in range(6):
+        crc, digit = divmod(crc, 62)
+        digits = BASE62[digit] + digits
+    return prefix + "_" + body + digits
+
+
+PLANTED = {
+    "aws_access_key_id": "AKI" + "A" + noise(UPPER, 16),
+    "google_api_key": "AI" + "za" + noise(ALNUM, 35),
+    "github_token": github("gh" + "p"),
+    "github_fine_grained_token": "github_" + "pat_" + noise(ALNUM, 22) + "_" + noise(ALNUM, 59),
+    "gitlab_token": "gl" + "pat-" + noise(ALNUM, 20),
+    "npm_token": github("np" + "m"),
+    "pypi_token": "py" + "pi-AgE" + noise(ALNUM, 120),
+    "openai_key": "s" + "k-proj-" + noise(ALNUM, 40) + "T3Blb" + "kFJ" + noise(ALNUM, 40),
+    "anthropic_key": "sk" + "-ant-api03-" + noise(ALNUM, 93),
+    "huggingface_token": "h" + "f_" + noise(string.ascii_letters, 34),
+    "stripe_key": "sk" + "_live_" + noise(ALNUM, 24),
+    "slack_token": "xo" + "xb-" + noise(string.digits, 12) + "-" + noise(string.digits, 12) + "-" + noise(ALNUM, 24),
+    "sendgrid_key": "S" + "G." + noise(ALNUM, 22) + "." + noise(ALNUM, 43),
+    "twilio_key": "S" + "K" + noise(HEX, 32),
+    "mailchimp_key": noise(HEX, 32) + "-u" + "s12",
+    "telegram_bot_token": noise("123456789", 10) + ":A" + "A" + noise(ALNUM, 33),
+    "digitalocean_token": "do" + "p_v1_" + noise(HEX, 64),
+    "shopify_token": "shp" + "at_" + noise(HEX, 32),
+    "databricks_token": "da" + "pi" + noise(HEX, 32),
+    "age_secret_key": "AGE-SECRET" + "-KEY-1" + noise("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58),
+    "json_web_token": "ey" + "J" + noise(ALNUM, 33) + ".ey" + "J" + noise(ALNUM, 900) + "." + noise(ALNUM, 342),
+}
+IN_CONTEXT = {
+    "aws_secret_access_key": ("aws_secret_" + 'access_key = "', noise(ALNUM + "+/", 40), '"'),
+    "azure_storage_key": ("Account" + "Key=", noise(ALNUM + "+/", 86) + "==", ";EndpointSuffix=core"),
+    "slack_webhook": ("https://hooks.slack" + ".com/services/", "T" + noise(UPPER, 9) + "/B" + noise(UPPER, 9) + "/"
+                      + noise(ALNUM, 24), "'"),
+    "discord_webhook": ("https://discord" + ".com/api/webhooks/", noise("123456789", 18) + "/" + noise(ALNUM, 68), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_a_secret_is_found_whole_and_named(name: str) -> None:
+    secret = PLANTED[name]
+    text = f'token = "{secret}"  # {secret}.'
+    hits = list(SECRET.find(text))
+    assert [(text[start:end], form) for start, end, _, form in hits] == [(secret, name)] * 2
+    assert found(SECRET, f"x{secret}") == []  # part of a longer word
+
+
+@pytest.mark.parametrize("name", sorted(IN_CONTEXT))
+def test_only_the_secret_part_is_marked(name: str) -> None:
+    before, secret, after = IN_CONTEXT[name]
+    text = before + secret + after
+    assert [(text[start:end], form) for start, end, _, form in SECRET.find(text)] == [(secret, name)]
+
+
+def test_a_checksum_raises_the_score() -> None:
+    good = PLANTED["github_token"]
+    bad = good[:-1] + ("a" if good[-1] != "a" else "b")
+    assert crc32_base62(good)
+    assert [score for *_, score, _ in SECRET.find(f"{good} {bad}")] == [1.0, 0.95]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["AKI" + "AIOSFODNN7EXAMPLE", "gh" + "p_" + "x" * 36, "h" + "f_" + "ab" * 17, "sk-" + "your-key-here", "eyJ.eyJ.x"],
+)
+def test_placeholders_are_left(text: str) -> None:
+    assert found(SECRET, text) == []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_every_match_holds_one_of_its_formats_anchors(data: st.DataObject) -> None:
+    form: Format = data.draw(st.sampled_from(formats()))
+    value = data.draw(st.from_regex(form.pattern, fullmatch=True, alphabet=st.characters(max_codepoint=127)))
+    assert any(anchor in value for anchor in form.anchors)
+
+
+def pem(label: str, newline: str) -> tuple[str, str]:
+    body = newline.join(["MII" + noise(ALNUM + "+/", 61), noise(ALNUM + "+/", 64), noise(ALNUM, 10) + "=="])
+    return f"-----BEGIN {label}-----{newline}{body}{newline}-----END {label}-----", body
+
+
+@pytest.mark.parametrize("label", ["PRIVATE " + "KEY", "RSA PRIVATE " + "KEY", "PGP PRIVATE " + "KEY BLOCK"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", '\\n",\n"'])
+def test_the_body_of_a_private_key_is_found_in_files_and_string_literals(label: str, newline: str) -> None:
+    block, body = pem(label, newline)
+    assert found(PRIVATE_KEY, f'key = "{block}"\n{block}') == [body, body]
+
+
+def test_certificates_and_empty_or_unfinished_blocks_are_left() -> None:
+    block, _ = pem("PRIVATE " + "KEY", "\n")
+    texts = [
+        pem("CERTIFICATE", "\n")[0],
+        block.replace("END", "FIN"),
+        "-----BEGIN PRIVATE " + "KEY-----\n...\n-----END PRIVATE KEY-----",
+        block[:40] + "\0" + block[40:],
+    ]
+    assert [found(PRIVATE_KEY, text) for text in texts] == [[], [], [], []]

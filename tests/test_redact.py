@@ -1,0 +1,277 @@
+"""The redactor, its windows and the stage, on texts with planted values between every kind of character."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import socket
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pii import windows
+from pii.redact import Redaction, Redactor, mask
+from pii.spans import IPV4, Span, replace, replacements, resolve
+from pii.stage import Redact
+from pipeline import schema
+from pipeline.errors import UsageError
+from pipeline.side import Side
+
+GITHUB = "gh" + "p_" + "zB4kW9tQ2mXc7LrV1nYd5HsJ8fGa3PeU6oKi"
+PEM = (
+    "-----BEGIN PRIVATE "
+    + "KEY-----\n"
+    + "MIIcW9tQ2mXc7LrV1nYd5HsJ8fGa3PeU6oKiZb4k\n" * 3
+    + "-----END PRIVATE KEY-----"
+)
+VALUES = ["jane.doe@gmail.com", "93.184.216.34", "2a00:1450:4001:81b::200e", GITHUB, PEM]
+FRAGMENTS = [
+    *VALUES,
+    "postgres://app:hunter22@db.example.net/x",
+    "иван@почта.рф",
+    "version 4.1.0.27",
+    "10.0.0.1",
+    "git@github.com:o/r.git",
+    "a@",
+    "a@b.",
+    "1.1.1.1.1",
+    "://",
+    "https://u@h.com",
+    "-----BEGIN RSA PRIVATE " + "KEY-----",
+    "-----END ",
+    "hosts",
+    "<KEY>",
+]
+GAPS = [
+    " ",
+    "\n",
+    "\t",
+    ", ",
+    " é ",
+    " 👩‍💻 ",
+    " \u202eعربي ",
+    " \0 ",
+    " 漢字 ",
+    " " + "x" * 700 + " ",
+    " " + "ж " * 3000,
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor()
+
+
+def column(texts: Sequence[str | None]) -> pa.StringArray:
+    return pa.array(texts, pa.string())
+
+
+texts = st.lists(st.tuples(st.sampled_from(GAPS), st.sampled_from(FRAGMENTS)), max_size=8).map(
+    lambda pairs: "".join(gap + fragment for gap, fragment in pairs)
+)
+relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@relaxed
+@given(st.lists(st.one_of(texts, st.none()), max_size=4))
+def test_windows_lose_and_invent_nothing(redactor: Redactor, rows: list[str | None]) -> None:
+    """The reference: the recognizers on each whole text."""
+    whole = [(row, resolve(redactor._analyze(text))) for row, text in enumerate(rows) if text]
+    assert redactor.find(column(rows)) == [(row, spans) for row, spans in whole if spans]
+
+
+@relaxed
+@given(st.lists(texts, max_size=4), st.integers(0, 3))
+def test_a_window_is_a_piece_of_its_text(redactor: Redactor, rows: list[str], skipped: int) -> None:
+    sliced = column(rows)[skipped:]  # Arrow slices share buffers
+    found = windows.find(sliced, redactor.anchors)
+    pieces = found.text.split(windows.SEPARATOR) if "\0" not in "".join(rows) else []
+    for piece, row, start, origin in zip(pieces, found.rows, found.starts, found.origins, strict=False):
+        assert found.text[start : start + len(piece)] == piece
+        assert rows[skipped + row][origin : origin + len(piece)] == piece
+
+
+@relaxed
+@given(texts)
+def test_text_outside_the_spans_is_unchanged(redactor: Redactor, text: str) -> None:
+    redacted, redactions = redactor.redact(text, "doc")
+    rebuilt, position = "", 0
+    for redaction in redactions:
+        rebuilt += text[position : redaction.span.start] + redaction.replacement
+        position = redaction.span.end
+    assert redacted == rebuilt + text[position:]
+    assert not any(
+        value in redacted for value in VALUES if value in [text[r.span.start : r.span.end] for r in redactions]
+    )
+
+
+@relaxed
+@given(st.lists(st.tuples(st.sampled_from(GAPS[:-1]), st.sampled_from(FRAGMENTS)), max_size=8))
+def test_redacting_twice_changes_nothing(redactor: Redactor, pairs: list[tuple[str, str]]) -> None:
+    once, _ = redactor.redact("".join(gap + fragment for gap, fragment in pairs), "doc")
+    assert redactor.redact(once, "doc") == (once, [])
+
+
+def test_each_entity_has_its_replacement(redactor: Redactor) -> None:
+    text = f"🙂 jane@gmail.com\n{GITHUB}\npostgres://app:hunter22@db.example.net\nعربي {PEM}\0"
+    redacted, redactions = redactor.redact(text)
+    assert redacted == (
+        "🙂 <EMAIL>\n<KEY>\npostgres://app:<PASSWORD>@db.example.net\n"
+        "عربي -----BEGIN PRIVATE " + "KEY-----\n<KEY>\n-----END PRIVATE KEY-----\0"
+    )
+    assert [r.span.entity for r in redactions] == ["EMAIL", "KEY", "PASSWORD", "KEY"]
+    assert text[redactions[0].span.start : redactions[0].span.end] == "jane@gmail.com"
+
+
+def test_an_address_is_the_same_in_its_document_and_others_differ(redactor: Redactor) -> None:
+    addresses = [f"93.184.216.{number}" for number in range(34, 39)]
+    text = " ".join(addresses + addresses)
+    first = redactor.redact(text, "first")[0].split()
+    assert first[:5] == first[5:]
+    assert set(first[:5]) == set(IPV4)
+    assert len({redactor.redact(text, str(number))[0] for number in range(20)}) == len(IPV4)
+
+
+spans = st.builds(
+    lambda start, length, entity, score: Span(start, start + length, entity, score, "R", "ipv4"),
+    st.integers(0, 40),
+    st.integers(1, 12),
+    st.sampled_from(["EMAIL", "KEY", "IP_ADDRESS"]),
+    st.sampled_from([0.5, 1.0]),
+)
+
+
+@given(st.lists(spans, max_size=12))
+def test_overlaps_are_resolved_longest_first(found: list[Span]) -> None:
+    kept = resolve(found)
+    assert all(left.end <= right.start for left, right in pairwise(kept))
+    assert all(span.end - span.start >= 4 for span in kept)
+    for span in set(found) - set(kept):
+        rivals = [other for other in kept if other.start < span.end and span.start < other.end]
+        assert span.end - span.start < 4 or any(
+            (other.end - other.start, other.score) >= (span.end - span.start, span.score) for other in rivals
+        )
+    text = "x" * 60
+    assert len(replace(text, kept, replacements(text, kept, "d"))) == 60 + sum(
+        len(value) - (span.end - span.start) for span, value in zip(kept, replacements(text, kept, "d"), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 2_000_000,
+        "1" * 2_000_000,
+        "1." * 500_000,
+        "a@" * 1_000_000,
+        "a@b." * 250_000,
+        "://a:b" * 300_000,
+        "2001:" * 200_000,
+        "eyJ." * 250_000,
+        ("-----BEGIN PRIVATE " + "KEY-----") * 60_000,
+        ("-----BEGIN PRIVATE " + "KEY-----" + "A" * 50 + " " * 30_000 + "-----END ") * 30,
+        " ".join(f"user{number}@host.com" for number in range(20_000)),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_text_makes_it_slow(redactor: Redactor, text: str) -> None:
+    started = time.process_time()
+    redactor.redact(text)
+    assert time.process_time() - started < 10  # a quadratic step would take minutes
+
+
+def test_nothing_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert Redactor().redact("jane@gmail.com")[0] == "<EMAIL>"
+
+
+def test_an_excerpt_is_masked() -> None:
+    assert mask("by jane@gmail.com from 93.184.216.34") != "by jane@gmail.com from 93.184.216.34"
+    assert mask("by jane@gmail.com,") == "by <EMAIL>,"
+    assert mask("") == ""
+
+
+def test_only_the_asked_entities_are_redacted() -> None:
+    assert Redactor(["KEY"]).redact(f"jane@gmail.com {GITHUB}")[0] == "jane@gmail.com <KEY>"
+
+
+def shard(texts: list[str | None]) -> pa.Table:
+    count = len(texts)
+    return pa.table(
+        {
+            "id": [f"{number:032x}" for number in range(count)],
+            "repo": ["o/r"] * count,
+            "path": [f"{number}.py" for number in range(count)],
+            "text": column(texts),
+        },
+        schema=Redact.takes,
+    )
+
+
+def test_the_stage_replaces_and_records(run_stage: Callable) -> None:
+    table = shard(["x = 1\n", "# jane@gmail.com\nx = '93.184.216.34'\n", "", None])
+    outcome = run_stage(Redact(), [table])[0]
+    kept, decisions = outcome.kept, outcome.decisions.to_pylist()
+    assert kept.schema.equals(table.schema)
+    assert kept["text"].to_pylist()[0::2] == ["x = 1\n", ""]
+    assert kept["text"].to_pylist()[1].startswith("# <EMAIL>\nx = '1")
+    assert outcome.decisions.schema.equals(schema.DECISION)
+    assert [(d["id"][-1], d["action"], d["reason"], d["entity"], d["start"], d["end"]) for d in decisions] == [
+        ("1", "redact", "email", "EMAIL", 2, 16),
+        ("1", "redact", "ip_address", "IP_ADDRESS", 22, 35),
+    ]
+    assert decisions[0]["recognizer"] == "EmailRecognizer"
+    assert decisions[0]["replacement"] == "<EMAIL>"
+    assert decisions[0]["value_hmac"] is None
+    assert 0 < decisions[0]["score"] <= 1
+    assert "gmail" not in str(decisions)
+    assert Redact().explain(decisions[1]) == "a public IP address (ipv4) was replaced by a synthetic private one"
+
+
+def test_a_shard_without_findings_is_passed_through(side: Side) -> None:
+    for table in (shard([]), shard(["x = 1"])):
+        outcome = Redact().apply(table, side)
+        assert outcome.kept.equals(table)
+        assert outcome.decisions.num_rows == 0
+
+
+def test_rows_are_judged_each_on_its_own(side: Side) -> None:
+    table = shard([f"jane{n}@gmail.com -----BEGIN PRIVATE " + "KEY-----" if n % 2 else PEM for n in range(6)])
+    whole = Redact().apply(table, side)
+    parts = [Redact().apply(table.slice(row, 1), side) for row in range(6)]
+    assert pa.concat_tables([part.kept for part in parts]).equals(whole.kept)
+    assert pa.concat_tables([part.decisions for part in parts]).equals(whole.decisions)
+
+
+def test_a_key_file_gives_hmacs(side: Side, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"0123456789abcdef0123456789abcdef\n")
+    decisions = Redact(hmac_key=str(key)).apply(shard(["jane@gmail.com"]), side).decisions
+    expected = hmac.new(b"0123456789abcdef0123456789abcdef", b"jane@gmail.com", hashlib.sha256).hexdigest()
+    assert decisions["value_hmac"].to_pylist() == [expected]
+
+
+@pytest.mark.parametrize("content", [None, b"short"])
+def test_a_bad_key_file_is_refused(side: Side, tmp_path: Path, content: bytes | None) -> None:
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_bytes(content)
+    with pytest.raises(UsageError, match="HMAC key"):
+        Redact(hmac_key=str(key)).apply(shard(["x"]), side)
+
+
+def test_a_redaction_holds_no_value(redactor: Redactor) -> None:
+    redactions: list[Redaction] = redactor.redact(f"{GITHUB} jane@gmail.com")[1]
+    assert GITHUB not in repr(redactions)
+    assert "jane" not in repr(redactions)

@@ -1,0 +1,212 @@
+"""Training end to end on the CPU: real code is tokenized, a model trains, its checkpoint loads and generates."""
+
+from __future__ import annotations
+
+import json
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from pipeline.errors import UsageError
+from pipeline.inline import InlineExecutor
+from pipeline.side import Corpus, Side, Worker
+from pipeline.storage import Storage
+from stages.tokenize import Tokenize
+from tests.test_tokenize import documents
+from training.loader import Dataset, training_batches, validation_batches, windows
+from training.model import PRESETS, build
+from training.plan import parameters, plan
+from training.train import learning_rate, train
+
+QUICK: dict[str, Any] = {"steps": 24, "batch": 2, "learning_rate": 4e-3, "log_every": 8, "validate_every": 12}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of Python's own library, eight repositories in two shards, tokenized by the stage itself."""
+    folder = tmp_path_factory.mktemp("run")
+    paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))[:24]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    table = documents(texts, repo=[f"python/part{row % 8}" for row in range(len(texts))])
+    store, shards = Storage(folder), {"00000": table.slice(0, 12), "00001": table.slice(12)}
+    for name, shard in shards.items():
+        store.write_table(f"input/{name}.parquet", shard)
+    side = Side(store, "side", folder, Worker())
+    stage = Tokenize(vocabulary=1000, validation_share=0.3, seed=1)
+    stage.prepare(Corpus(store, {name: f"input/{name}.parquet" for name in shards}, side, InlineExecutor()), side)
+    for name, shard in shards.items():
+        store.write_table(f"dataset/data/{name}.parquet", stage.apply(shard, side).kept)
+    store.write_bytes("dataset/tokenizer.json", side.get_bytes("tokenizer.json"))
+    return folder / "dataset"
+
+
+def tokens_of(dataset: Path, split: str) -> list[list[int]]:
+    table = pa.concat_tables(Storage(dataset).read_table(f"data/{n}.parquet") for n in ("00000", "00001"))
+    return [row["input_ids"] for row in table.to_pylist() if row["split"] == split]
+
+
+def test_a_model_trains_and_its_checkpoint_loads_and_generates(dataset: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, float]] = []
+    result = train(str(dataset), tmp_path / "out", **QUICK, on_step=lambda step, loss: seen.append((step, loss)))
+
+    assert [step for step, _ in seen] == list(range(1, 25))
+    lines = [json.loads(line) for line in (tmp_path / "out/loss.jsonl").read_text().splitlines()]
+    assert lines == result.records
+    assert [line["step"] for line in lines] == [0, 8, 12, 16, 24]
+    assert lines[-1]["tokens"] == 24 * 2 * 256
+    assert lines[0]["loss"] == pytest.approx(np.log(1000), abs=0.4)
+    assert lines[-1]["loss"] < lines[0]["loss"] - 1
+    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"] - 1
+    assert (tmp_path / "out/loss.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "out/training.json").read_text())["loss"] == lines[-1]["loss"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+    model = AutoModelForCausalLM.from_pretrained(result.checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(result.checkpoint)
+    assert type(model).__name__ == "GPTBigCodeForCausalLM"
+    assert model.config.multi_query
+    assert tokenizer.encode("x1 = 234\n") == Dataset(str(dataset)).coder.encode("x1 = 234\n")
+    assert tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|endoftext|>") == 0
+    prompt = tokenizer("<fim_prefix>def f(<fim_suffix>): pass\n<fim_middle>", return_tensors="pt")
+    assert {1, 2, 3} < set(prompt.input_ids[0].tolist())
+    made = model.generate(**prompt, max_new_tokens=8, do_sample=False)
+    assert prompt.input_ids.shape[1] < made.shape[1] <= prompt.input_ids.shape[1] + 8
+
+
+def test_equal_seeds_give_equal_losses_and_touch_no_global_state(dataset: Path, tmp_path: Path) -> None:
+    losses = []
+    for name in ("one", "two"):
+        torch.manual_seed(len(losses))
+        before = torch.get_rng_state()
+        result = train(str(dataset), tmp_path / name, **QUICK | {"steps": 4})
+        assert torch.equal(before, torch.get_rng_state())
+        losses.append([(line["loss"], line.get("validation_loss")) for line in result.records])
+    assert losses[0] == losses[1]
+    model = (tmp_path / "one/checkpoint/model.safetensors").read_bytes()
+    assert model == (tmp_path / "two/checkpoint/model.safetensors").read_bytes()
+
+
+def test_a_finished_training_is_returned_untouched_and_another_is_refused(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    settings: dict[str, Any] = QUICK | {"steps": 1}
+    first = train(str(dataset), out, **settings)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    again = train(str(dataset), out, **settings)
+    assert (first.reused, again.reused) == (False, True)
+    assert again.records == first.records
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    with pytest.raises(UsageError, match="holds another training, of other data or settings; remove it"):
+        train(str(dataset), out, **settings | {"seed": 1})
+
+
+def test_a_training_that_is_stopped_leaves_nothing(dataset: Path, tmp_path: Path) -> None:
+    def stop(step: int, loss: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(str(dataset), tmp_path / "out", **QUICK, on_step=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_micro_batches_change_no_loss(dataset: Path, tmp_path: Path) -> None:
+    losses = []
+    for size in (1, 4):
+        result = train(str(dataset), tmp_path / str(size), **QUICK | {"steps": 2, "batch": 4}, micro_batch=size)
+        losses.append([line["loss"] for line in result.records])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_folder_without_a_dataset_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no dataset \(data/\*\.parquet and tokenizer\.json\); finish the run"):
+        train(str(tmp_path / "nowhere"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("data/00000.parquet", "is no shard of tokens"), ("tokenizer.json", "is no tokenizer")],
+)
+def test_a_broken_dataset_is_one_sentence(dataset: Path, tmp_path: Path, file: str, message: str) -> None:
+    store, source = Storage(tmp_path / "broken"), Storage(dataset)
+    for name in ("data/00000.parquet", "data/00001.parquet", "tokenizer.json"):
+        store.write_bytes(name, b"broken" if name == file else source.read_bytes(name))
+    with pytest.raises(UsageError, match=message):
+        train(str(tmp_path / "broken"), tmp_path / "out", **QUICK)
+
+
+def test_an_unknown_preset_and_an_occupied_folder_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no preset 'huge'; the presets are tiny, small"):
+        train(str(dataset), tmp_path / "out", "huge")
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds something that is no finished training; remove it"):
+        train(str(dataset), tmp_path)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1), max_size=20), st.integers(1, 12))
+def test_windows_hold_every_token_once_as_a_target(documents: list[list[int]], context: int) -> None:
+    whole = [token for document in documents for token in document]
+    cut = [w.tolist() for w in windows((np.array(document) for document in documents), context)]
+    assert all(len(window) == context + 1 for window in cut)
+    targets = [token for window in cut for token in window[1:]]
+    assert targets == whole[1 : len(targets) + 1]
+    assert len(whole) - 1 - len(targets) < context
+    assert all(before[-1] == after[0] for before, after in pairwise(cut))
+
+
+def batches(dataset: Path, **changed: Any) -> Iterator[Any]:
+    settings: dict[str, Any] = {"batch": 4, "context": 64, "seed": 0, "fim_rate": 0.5} | changed
+    return training_batches(Dataset(str(dataset)), **settings)
+
+
+def test_batches_depend_on_the_seed_alone_and_epochs_differ(dataset: Path) -> None:
+    per_epoch = sum(map(len, tokens_of(dataset, "train"))) // (4 * 64)
+    one, same, other = (
+        [batch.inputs for batch in islice(batches(dataset, seed=seed), 2 * per_epoch)] for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert not np.array_equal(np.sort(one[0], axis=None), np.sort(one[per_epoch], axis=None))
+    assert one[0].shape == (4, 64)
+    assert one[0].dtype == np.int64
+
+
+def test_validation_is_the_split_in_order_without_fim(dataset: Path) -> None:
+    held_out = [token for ids in tokens_of(dataset, "validation") for token in ids]
+    found = list(validation_batches(Dataset(str(dataset)), batch=4, context=64, limit=3))
+    targets = np.concatenate([batch.targets.ravel() for batch in found])
+    assert targets.tolist() == held_out[1 : 3 * 4 * 64 + 1]
+
+
+def test_presets_are_the_published_models() -> None:
+    for name, billions in (("santacoder-1b", 1.12), ("starcoder-15b", 15.5)):
+        assert parameters(PRESETS[name], 49_152) / 1e9 == pytest.approx(billions, abs=0.05)
+    starcoder = plan(PRESETS["starcoder-15b"], 49_152, micro_batch=1)
+    assert starcoder.tokens_per_step == 4_194_304
+    assert starcoder.tokens == pytest.approx(1.05e12, rel=0.01)
+    assert starcoder.flops == pytest.approx(9.8e22, rel=0.02)
+
+
+def test_the_plan_counts_the_parameters_of_the_model_that_is_built() -> None:
+    small = replace(PRESETS["small"], layers=2)
+    with torch.device("meta"):
+        assert build(small, 5000, 0).num_parameters() == parameters(small, 5000)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth() -> None:
+    preset = replace(PRESETS["tiny"], steps=100, warmup=10, learning_rate=1.0)
+    rates = [learning_rate(step, preset) for step in range(1, 101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(0.1)
+    assert all(before > after for before, after in pairwise(rates[9:]))
