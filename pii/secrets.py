@@ -146,7 +146,7 @@ def formats() -> tuple[Format, ...]:
         Format("telegram_bot_token", (":AA",), r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"),
         Format("twilio_key", tuple(f"SK{digit}" for digit in _HEX), r"SK[0-9a-f]{32}"),
         Format("sendgrid_key", ("SG.",), r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
-        Format("mailchimp_key", tuple(f"-us{digit}" for digit in _DIGITS), r"[0-9a-f]{32}-us[0-9]{1,2}"),
+        Format("mailchimp_key", tuple(f"-us{digit}" for digit in _DIGITS), r"[0-9a-f]{32}-us[1-9][0-9]?"),
         Format("mailgun_key", tuple(f"key-{digit}" for digit in _HEX), r"key-[0-9a-f]{32}"),
         Format("brevo_key", ("xkeysib-",), r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}"),
         Format("facebook_token", ("EAACEdEose0cBA",), r"EAACEdEose0cBA[A-Za-z0-9]{20,300}"),

@@ -41,7 +41,7 @@ class Redact(Stage):
     hmac_key: Annotated[str | None, PLACEMENT] = None  # a file of 16 bytes or more, kept outside the run
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
-        redactor = side.load("redactor", self._redactor)
+        redactor = side.load(f"redactor {self.model_dump_json()}", self._redactor)
         column = shard.column("text").combine_chunks()
         texts, redactions = redactor.redact_column(column, shard.column("id").to_pylist())
         if not redactions:

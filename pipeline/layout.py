@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.fingerprint import digest_bytes
 from pipeline.side import Side, Worker
 from pipeline.storage import Storage
 
@@ -63,9 +64,14 @@ class PassFolder:
     def write_prepared(self, content: Mapping[str, Any]) -> None:
         self.store.write_json(f"{self.path}/prepared.json", content)
 
-    def planned(self, source: str) -> list[str]:
-        """Shards of the side table `source`."""
-        return [n.removesuffix(".parquet") for n in self.store.names(f"{self.path}/side/{source}") if "." in n]
+    def planned(self, source: str) -> dict[str, str]:
+        """Shards of the side table `source`, with the digests of their files."""
+        folder = f"{self.path}/side/{source}"
+        return {
+            name.removesuffix(".parquet"): digest_bytes(self.store.read_bytes(f"{folder}/{name}"))
+            for name in self.store.names(folder)
+            if name.endswith(".parquet")
+        }
 
 
 def scratch_of(store: Storage, path: str) -> Path:

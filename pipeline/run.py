@@ -1,7 +1,7 @@
 """One execution of a recipe into a directory: pass after pass, only what is not done yet, and the manifest last.
 
-A pass is done when every shard has a receipt with its documents; a pass whose documents were discarded is done as long
-as no later pass needs them. Nothing is written where nothing is to be done.
+A receipt counts as long as it was made from the documents that are upstream now, by digest, and its documents are there
+(or were discarded, and no later pass has to read them). Nothing is written where nothing is to be done.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from pipeline.side import Corpus, Executor, Worker
 from pipeline.storage import Storage
 
 REPOSITORIES_A_SHARD = 10_000
+
+Digests = dict[str, str]  # shard -> digest of a file
 
 
 class Listener(Protocol):
@@ -54,11 +56,30 @@ class PassRun:
         return self.part.opener.prepares
 
     @property
-    def shards(self) -> list[str] | None:
-        """The shards it reads as far as it decides them itself; None where they are the upstream's."""
-        if self.part.opener.source is None:
-            return None
-        return list(self.prepared["shards"]) if self.prepared else []
+    def retries(self) -> bool:
+        """Whether the preparation met failures that may pass, and is to be tried again by the next run."""
+        return bool(self.prepared and self.prepared["retry"])
+
+    def expected(self, inputs: Digests) -> Digests:
+        """Shards this pass has when it reads `inputs`, with the digest of what each is made from."""
+        return dict(self.prepared["shards"]) if self.prepared and self.prepared["shards"] is not None else inputs
+
+    def valid(self, inputs: Digests) -> dict[str, Receipt]:
+        """The receipts that hold when the pass reads `inputs`: made from these, with a side input of these."""
+        if not self.is_prepared(inputs):
+            return {}
+        corpus = None if self.part.opener.source or not self.prepares else digest_of(inputs)
+        return {
+            shard: receipt
+            for shard, digest in self.expected(inputs).items()
+            if (receipt := self.receipts.get(shard)) and (receipt["input"], receipt["corpus"]) == (digest, corpus)
+        }
+
+    def is_prepared(self, inputs: Digests) -> bool:
+        return not self.prepares or (self.prepared is not None and self.prepared["corpus"] == digest_of(inputs))
+
+    def is_complete(self, inputs: Digests) -> bool:
+        return self.is_prepared(inputs) and self.valid(inputs).keys() == self.expected(inputs).keys()
 
     def explain(self, decision: Mapping[str, Any]) -> str:
         """One sentence about a decision of this pass, by the stage that made it."""
@@ -79,30 +100,24 @@ class Run:
     applied: int = 0  # shards that went through `apply` in this execution
     prepared: int = 0  # preparations of this execution
 
-    def upstream(self, number: int) -> dict[str, str]:
-        """Shard -> documents that pass `number` reads (or its preparation does)."""
+    def inputs(self, number: int) -> Digests:
+        """What pass `number` reads: shard -> digest of the upstream documents."""
+        if number == 0:
+            return {shard: digest_bytes(repr(table.to_pylist()).encode()) for shard, table in self._list_shards()}
+        return {shard: r["documents"]["digest"] for shard, r in sorted(self.passes[number - 1].receipts.items())}
+
+    def input_paths(self, number: int) -> dict[str, str]:
+        """What pass `number` reads: shard -> the upstream documents' file."""
         if number == 0:
             return {shard: self.list_folder.documents(shard) for shard, _ in self._list_shards()}
-        receipts = self.passes[number - 1].receipts
-        return {shard: receipts[shard]["documents"]["path"] for shard in sorted(receipts)}
+        return {shard: r["documents"]["path"] for shard, r in sorted(self.passes[number - 1].receipts.items())}
 
     def todo(self) -> list[bool]:
-        """For each pass, whether anything is to be done: decided from the last to the first."""
-        wanted, needed = [], False  # needed: a later pass has to read this one's documents
-        expected: list[str] | None = [shard for shard, _ in self._list_shards()]
-        missing = []
-        for run in self.passes:
-            expected = run.shards if run.part.opener.source else expected
-            incomplete = run.prepares and run.prepared is None
-            missing.append(incomplete or set(expected or ()) != set(run.receipts))
-            if missing[-1]:
-                expected = None  # what comes after cannot be complete either
-        for number in reversed(range(len(self.passes))):
-            run = self.passes[number]
-            discarded = any(receipt["documents"].get("discarded") for receipt in run.receipts.values())
-            wanted.append(any(missing[: number + 1]) or (needed and discarded))
-            needed = wanted[-1]
-        return wanted[::-1]
+        """For each pass, whether anything is to be done, as far as that is known before the passes before it ran."""
+        wanted: list[bool] = []
+        for number, this in enumerate(self.passes):
+            wanted.append(any(wanted) or this.retries or not this.is_complete(self.inputs(number)))
+        return wanted
 
     def write_list(self) -> None:
         for shard, table in self._list_shards():
@@ -185,15 +200,15 @@ def execute(
         resolved = recipe.resolved().encode()
         if not store.exists("recipe.yaml") or store.read_bytes("recipe.yaml") != resolved:
             store.write_bytes("recipe.yaml", resolved)
-        todo = run.todo()
-        if any(todo):
-            executor: Executor = stack.enter_context(start_executor())
-            run.write_list()
-            for number, wanted in enumerate(todo):
-                if wanted:
-                    _complete(run, number, executor, listener)
+        worker_pool = _Lazy(stack, start_executor)
+        worked = False
+        for number, this in enumerate(run.passes):
+            if this.retries or not this.is_complete(run.inputs(number)):
+                worked = True
+                _materialise(run, number - 1, worker_pool, listener)
+                _complete(run, number, worker_pool, listener)
         published = publish(run)
-        if any(todo) or published or not store.exists("manifest.json"):
+        if worked or published or not store.exists("manifest.json"):
             store.remove_unfinished()
             if discard_intermediate:
                 _discard(run)
@@ -201,28 +216,58 @@ def execute(
     return run
 
 
-def _complete(run: Run, number: int, executor: Executor, listener: Listener) -> None:
-    """Prepare pass `number` if that is not done, and apply it to the shards without a receipt."""
-    this = run.passes[number]
+class _Lazy:
+    """The executor, started when it is first asked for: a run with nothing to do starts none."""
+
+    def __init__(self, stack: ExitStack, start: Callable[[], Any]) -> None:
+        self._stack, self._start = stack, start
+        self._executor: Executor | None = None
+
+    def get(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._stack.enter_context(self._start())
+        return self._executor
+
+
+def _materialise(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
+    """Make the documents of pass `number` again where they were discarded: the next pass has to read them."""
+    if number < 0:
+        run.write_list()
+        return
+    receipts = run.passes[number].receipts
+    discarded = [shard for shard, receipt in receipts.items() if receipt["documents"].get("discarded")]
+    if discarded:
+        _materialise(run, number - 1, executor, listener)
+        _apply(run, number, discarded, executor, listener)
+
+
+def _complete(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
+    """Prepare pass `number` if that is not done, and apply it to the shards without a valid receipt."""
+    this, inputs = run.passes[number], run.inputs(number)
     run.store.remove_unfinished(this.folder.path)
-    inputs = run.upstream(number)
-    if this.prepares and this.prepared is None:
-        _prepare(run, this, inputs, executor, listener)
-    shards = sorted(inputs) if this.shards is None else this.shards
-    # An old receipt of a shard that is no longer there (the plan of an unfinished prepare) is of no use.
-    this.receipts = {shard: this.receipts[shard] for shard in shards if shard in this.receipts}
-    undone = [s for s in shards if s not in this.receipts or this.receipts[s]["documents"].get("discarded")]
-    listener.pass_started(this.part.name, len(shards), len(shards) - len(undone), executor.workers)
+    if this.retries or not this.is_prepared(inputs):
+        _prepare(run, number, executor, listener)
+    this.receipts = this.valid(inputs)
+    _apply(run, number, sorted(this.expected(inputs).keys() - this.receipts.keys()), executor, listener)
+
+
+def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: Listener) -> None:
+    this, inputs = run.passes[number], run.inputs(number)
+    total = len(this.expected(inputs))
+    pool = executor.get()
+    listener.pass_started(this.part.name, total, total - len(shards), pool.workers)
     task = ShardTask(
         this.folder,
         this.part.name,
         this.fingerprint,
         tuple((named.name, type(named.stage), named.stage.model_dump()) for named in this.part.stages),
         this.part.opener.source,
-        inputs,
+        run.input_paths(number),
+        this.expected(inputs),
+        digest_of(inputs) if this.prepares and not this.part.opener.source else None,
     )
     gpus = max(named.stage.gpus for named in this.part.stages)
-    for _, receipt in executor.map(task, undone, gpus=gpus):
+    for _, receipt in pool.map(task, shards, gpus=gpus):
         this.receipts[receipt["shard"]] = receipt
         run.applied += 1
         listener.shard_finished(this.part.name, receipt)
@@ -230,25 +275,35 @@ def _complete(run: Run, number: int, executor: Executor, listener: Listener) -> 
     listener.pass_finished(this.part.name)
 
 
-def _prepare(run: Run, this: PassRun, inputs: dict[str, str], executor: Executor, listener: Listener) -> None:
-    began = time.perf_counter()
+def _prepare(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
+    this, began = run.passes[number], time.perf_counter()
     side = this.folder.side(Worker())
     side.scratch.mkdir(parents=True, exist_ok=True)
-    run.store.remove(side.folder)  # what an interrupted preparation left may be of another plan
+    if this.retries:
+        side.clear_retry()
+    else:
+        run.store.remove(side.folder)  # what an interrupted preparation left may be of another corpus
 
     def progress(done: int, total: int) -> None:
         listener.preparing(this.part.name, done, total)
 
-    this.part.opener.prepare(Corpus(run.store, inputs, side, executor, progress), side)
+    this.part.opener.prepare(Corpus(run.store, run.input_paths(number), side, executor.get(), progress), side)
     source = this.part.opener.source
     content = {
         "stage": this.part.stages[0].name,
         "seconds": round(time.perf_counter() - began, 3),
+        "corpus": digest_of(run.inputs(number)),
         "shards": this.folder.planned(source) if source else None,
+        "retry": side.wants_retry(),
     }
     this.folder.write_prepared(content)
     this.prepared = content
     run.prepared += 1
+
+
+def digest_of(inputs: Digests) -> str:
+    """One digest for a corpus: of its shards' names and digests."""
+    return digest_bytes("".join(f"{shard} {digest}\n" for shard, digest in sorted(inputs.items())).encode())
 
 
 def _discard(run: Run) -> None:

@@ -36,6 +36,8 @@ class ShardTask:
     stages: tuple[tuple[str, type[Stage], dict[str, Any]], ...]  # name in the recipe, class, fields
     source: str | None  # the side table it reads; None for the upstream documents
     inputs: dict[str, str]  # shard -> upstream documents
+    digests: dict[str, str]  # shard -> digest of what it is made from
+    corpus: str | None  # digest of the corpus that the side input was prepared from; None without one
 
     def __call__(self, shard: str, worker: Worker) -> Receipt:
         for attempt in range(1, ATTEMPTS + 1):
@@ -69,6 +71,7 @@ class ShardTask:
     def _write(self, shard: str, kept: pa.Table, decisions: pa.Table, measures: list[dict[str, Any]]) -> Receipt:
         store = self.folder.store
         receipt: Receipt = {"pass": self.name, "shard": shard, "fingerprint": self.fingerprint}
+        receipt |= {"input": self.digests[shard], "corpus": self.corpus}
         for what, path, table in (
             ("documents", self.folder.documents(shard), kept.combine_chunks()),
             ("decisions", self.folder.decisions(shard), decisions.combine_chunks()),

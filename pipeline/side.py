@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from pipeline.storage import Storage
 
+RETRY = "retry"  # a file among the side inputs
+
 T = TypeVar("T")
 Item = TypeVar("Item")
 
@@ -76,12 +78,26 @@ class Side:
         """The table `name` that was put for `shard`, by default the one that is being applied."""
         return self.store.read_table(self._path(name, shard or self.shard), columns)
 
+    def has_shard(self, name: str, shard: str) -> bool:
+        """Whether the table `name` was put for `shard`."""
+        return self.store.exists(self._path(name, shard))
+
     def put_bytes(self, name: str, data: bytes) -> None:
         """Write the file `name` (with its ending, such as tokenizer.json) for all shards."""
         self.store.write_bytes(f"{self.folder}/{name}", data)
 
     def get_bytes(self, name: str) -> bytes:
         return self.store.read_bytes(f"{self.folder}/{name}")
+
+    def retry_next_run(self) -> None:
+        """Ask the next run to prepare again, upon the side inputs as they are: something failed that may pass."""
+        self.put_bytes(RETRY, b"")
+
+    def wants_retry(self) -> bool:
+        return self.store.exists(f"{self.folder}/{RETRY}")
+
+    def clear_retry(self) -> None:
+        self.store.remove(f"{self.folder}/{RETRY}")
 
     def load(self, name: str, loader: Callable[[], T]) -> T:
         """An object kept in this worker for the pass: a model, an index, a side table many shards need."""

@@ -70,15 +70,22 @@ class Acquire(Stage):
     retries: Annotated[int, PLACEMENT, Field(ge=0)] = 2  # where a repository cannot be reached while it is listed
 
     def prepare(self, corpus: Corpus, side: Side) -> None:
-        """Clone and list every repository on the workers, then write `plan` shards in the order of the list."""
+        """Clone and list every repository on the workers, then write `plan` shards in the order of the list.
+
+        A repository that could not be reached is tried again by the next run; the others stay at their commits.
+        """
         repositories = [row for shard in corpus.shards for row in corpus.read(shard, self.takes.names).to_pylist()]
         items = [(f"{number:08d}", row) for number, row in enumerate(repositories)]
-        corpus.map(partial(_list_repository, self), items)
+        transient = corpus.map(partial(_list_repository, self), items)
         listings = (side.get_shard("listing", shard=name) for name, _ in items)
         unique = _without_same_commits(listings, repositories)
+        side.store.remove(f"{side.folder}/plan")
         for number, table in enumerate(_packed(unique, self.shard_bytes, ROWS_A_SHARD)):
             side.put("plan", table, shard=f"{number:05d}")
-        side.store.remove(f"{side.folder}/listing")
+        if any(transient):
+            side.retry_next_run()
+        else:
+            side.store.remove(f"{side.folder}/listing")
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         """Read the planned blobs. OSError where a repository cannot be read now, so that the kernel tries again."""
@@ -179,25 +186,32 @@ def path_texts(paths: Sequence[bytes]) -> list[str]:
     return distinct
 
 
-def _list_repository(stage: Acquire, item: tuple[str, dict[str, Any]], corpus: Corpus, side: Side) -> None:
-    """Clone one repository of the list and write its rows of the plan as the side table `listing`."""
+def _list_repository(stage: Acquire, item: tuple[str, dict[str, Any]], corpus: Corpus, side: Side) -> bool:
+    """Clone one repository and write its rows of the plan as the side table `listing`; True where it failed for now."""
     name, repository = item
+    if side.has_shard("listing", name) and not _is_transient(side.get_shard("listing", shard=name)):
+        return False  # listed by an earlier run, at a commit that is fixed since
     attempt = 0
     while True:
         try:
             cloned = clone(repository["url"], repository["ref"], side.scratch, stage.max_bytes, stage.timeout_s)
-            table = _listing(stage, repository, cloned)
+            table, transient = _listing(stage, repository, cloned), False
             break
         except GitError as error:
             if not error.transient or attempt == stage.retries:
                 detail = {"error": str(error), "transient": error.transient}
-                table = _repository_row(repository, None, error.reason, detail)
+                table, transient = _repository_row(repository, None, error.reason, detail), error.transient
                 break
             time.sleep(2**attempt)
             attempt += 1
         except OSError as error:
             raise RunFailed(f"cannot clone into '{side.scratch}' ({error.strerror}); mend it and run again.") from None
     side.put("listing", table, shard=name)
+    return transient
+
+
+def _is_transient(listing: pa.Table) -> bool:
+    return listing["path"][0].as_py() == "" and bool(json.loads(listing["detail"][0].as_py()).get("transient"))
 
 
 def _listing(stage: Acquire, repository: dict[str, Any], cloned: Clone) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Which files say that a program wrote them: StarCoder2's phrases, and what GitHub's linguist knows of code generators.
+"""Which files no person wrote here: StarCoder2's phrases, and what GitHub's linguist knows of code generators.
 
 StarCoder2 asks go-enry's is_generated and looks for five phrases in the first five lines. go-enry is a copy of
 linguist's rules; the ones for languages of the table are here, as regular expressions over whole columns. Each is
@@ -42,7 +42,7 @@ _PATH = (
 def evidence(paths: pa.ChunkedArray, texts: pa.ChunkedArray, languages: pa.ChunkedArray) -> np.ndarray:
     """What gives each file away as generated, as an object array of short phrases; None where nothing does."""
     found = np.full(len(texts), None, dtype=object)
-    found[_rows(pc.match_substring_regex(paths, _PATH))] = "its path"
+    found[_rows(pc.match_substring_regex(paths, _PATH))] = "path of installed or generated files"
     compiled = _rows(pc.is_in(languages, value_set=_SOURCE_MAP_LANGUAGES))
     tails = pc.binary_slice(texts.take(pa.array(compiled)).cast(pa.binary()), -_SOURCE_MAP_BYTES)
     found[compiled[_rows(pc.match_substring_regex(tails, _SOURCE_MAP))]] = "source map"

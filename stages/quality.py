@@ -70,7 +70,7 @@ class Quality(Stage):
         "data_too_small": "it is data of {value} characters, fewer than the {limit} required",
         "data_too_large": "it is data of {value} characters, more than the {limit} allowed",
         "data_too_many_lines": "it is data of {value} lines, more than the {limit} allowed",
-        "auto_generated": "it gives itself away as written by a program ({evidence})",
+        "auto_generated": "it passes for generated, not for written by a person ({evidence})",
         "encoded_stretch": "it holds a stretch of {value} characters of encoded data, more than the {limit} allowed",
         "encoded_share": "{value} of its characters are encoded data, more than the {limit} allowed",
     }

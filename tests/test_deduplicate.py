@@ -15,7 +15,7 @@ import datasketch
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -312,6 +312,7 @@ def greedy(texts: list[str], stage: Deduplicate) -> tuple[list[int], dict[int, t
 
 
 @settings(max_examples=200, deadline=None)
+@example(seed=1771, count=20, bands=2, limit=1)  # fails where a node is kept while one it resembles is undecided
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 40), bands=st.integers(1, 3), limit=st.integers(1, 8))
 def test_rounds_of_any_size_decide_as_one_node_after_the_other(seed: int, count: int, bands: int, limit: int) -> None:
     generator = np.random.default_rng(seed)
@@ -356,7 +357,7 @@ def family_member(family: int, edits: list[tuple[int, str]], length: int) -> str
     return " ".join(text[:length])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(members=FAMILIES, cuts=st.sets(st.integers(0, 14)), threshold=st.sampled_from([0.3, 0.7, 1.0]))
 def test_greedy_choice_is_that_of_one_document_after_the_other(
     tmp_path_factory: pytest.TempPathFactory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 import zlib
 from typing import Any
@@ -198,11 +199,14 @@ def test_placeholders_are_left(text: str) -> None:
     assert found(SECRET, text) == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+SHORT = {form: re.sub(r"\{[0-9]{2,}(?:,[0-9]+)?\}", "{2}", form.pattern) for form in formats()}  # anchors stay
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_every_match_holds_one_of_its_formats_anchors(data: st.DataObject) -> None:
     form: Format = data.draw(st.sampled_from(formats()))
-    value = data.draw(st.from_regex(form.pattern, fullmatch=True, alphabet=st.characters(max_codepoint=127)))
+    value = data.draw(st.from_regex(SHORT[form], fullmatch=True, alphabet=st.characters(max_codepoint=127)))
     assert any(anchor in value for anchor in form.anchors)
 
 

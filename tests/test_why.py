@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,5 +173,5 @@ def test_discarded_documents_leave_the_answer_standing(tmp_path: Path) -> None:
     assert document(run, "acme/tool:main.py").place is not None
 
 
-def rows(run: Run, path: str) -> list[dict[str, object]]:
+def rows(run: Run, path: str) -> list[dict[str, Any]]:
     return run.store.read_table(path, ["repo", "path", "n_tokens"]).to_pylist()
