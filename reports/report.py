@@ -20,7 +20,7 @@ from pipeline.run import Run
 from reports import words
 from reports.excerpts import Mask, contexts, examples, find_texts, sentence, side_by_side
 from reports.figures import Cluster, Figures, read_figures
-from reports.rows import decision_tables, duplicates
+from reports.rows import decision_tables, duplicates, is_done, settled
 
 PAGE, RECEIPT = "report/index.html", "report/receipt.json"
 EXAMPLES = 3
@@ -34,8 +34,8 @@ def write_report(run: Run, mask: Mask) -> str:
 
     `mask` redacts a text; every excerpt of a document goes through it. QuarryError where the run is not complete.
     """
-    store = run.store
-    if not store.exists("manifest.json") or any(run.todo()):
+    run, store = settled(run), run.store
+    if not store.exists("manifest.json") or not is_done(run):
         raise QuarryError(f"the run in '{store.root}' is not complete; finish it with 'quarry run', then report again.")
     made_from = _made_from(run)
     path = f"{store.root}/{PAGE}"

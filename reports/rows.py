@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,20 @@ def read_rows(store: Storage, path: str, ids: Collection[str], columns: Sequence
             for row, values in zip(inside.tolist(), table.to_pylist(), strict=True):
                 found[values["id"]] = {"row": row, **values}
     return found
+
+
+def settled(run: Run) -> Run:
+    """The run with the receipts that hold: those made from what the passes before hold now."""
+    found = replace(run, passes=[])
+    for number, this in enumerate(run.passes):
+        found.passes.append(replace(this, receipts=this.valid(found.inputs(number))))
+    return found
+
+
+def is_done(run: Run, number: int | None = None) -> bool:
+    """Whether every pass up to `number` (the last by default) has all its shards."""
+    passes = run.passes if number is None else run.passes[: number + 1]
+    return all(this.is_complete(run.inputs(place)) for place, this in enumerate(passes))
 
 
 def decision_tables(run: Run, columns: Sequence[str] | None) -> Iterator[tuple[int, str, pa.Table]]:

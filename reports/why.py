@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from pipeline.errors import QuarryError
 from pipeline.run import Run
-from reports.rows import decision_tables
+from reports.rows import decision_tables, is_done, settled
 from reports.why_document import DocumentAnswer, about_document
-from reports.why_repository import RepositoryAnswer, about_repository, complete, documents_of
+from reports.why_repository import RepositoryAnswer, about_repository, documents_of
 
 Answer = DocumentAnswer | RepositoryAnswer
 
@@ -24,7 +24,7 @@ def why(run: Run, target: str) -> Answer:
 
     Raises QuarryError, with the nearest names, where the run knows no such thing.
     """
-    target = target.strip()
+    run, target = settled(run), target.strip()
     repository = _repository(run, target)
     if repository is not None:
         return about_repository(run, repository)
@@ -88,7 +88,7 @@ def _rows_of(run: Run, repo: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         yield table.filter(pc.equal(table["repo"], repo))
     for number in reversed(range(len(run.passes))):
         yield from documents_of(run, number, repo, columns)
-        if complete(run, number):
+        if is_done(run, number):
             return
 
 

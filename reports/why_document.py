@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.run import Run
 from pipeline.stage import Stage
-from reports.rows import DECIDED, decision_tables, document_path, duplicates, input_path, read_rows
+from reports.rows import DECIDED, decision_tables, document_path, duplicates, input_path, is_done, read_rows
 from reports.words import counted, entities
 
 FACTS = ("repo", "path", "commit", "blob", "size", "language", "license", "license_type", "split", "n_tokens")
@@ -161,7 +161,7 @@ def _verdict(run: Run, dropped: dict[str, Any] | None, last: int, place: dict[st
     where = _where(place["file"], place["row"]) if place else ""
     if last == len(run.passes) - 1:
         return f"It is in the dataset: {where}."
-    if not any(run.todo()):
+    if is_done(run):
         return f"It was removed after the run; pass {run.passes[last].part.name} still holds it: {where}."
     return f"It passed all stages of pass {run.passes[last].part.name} ({where}); what follows is not done yet."
 
@@ -235,7 +235,7 @@ def _fate(run: Run, document: str) -> str:
     found = _kept_at(run, len(run.passes) - 1, document)
     if found is not None:
         return f"It is in the dataset: {_where(found[1], found[2])}."
-    if any(run.todo()):
+    if not is_done(run):
         return "It is kept so far; the passes that follow are not done yet."
     return "It was removed after the run."
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.run import Run
-from reports.rows import DECIDED, decision_tables, document_path
+from reports.rows import DECIDED, decision_tables, document_path, is_done
 from reports.words import counted, entities, reason_words
 
 EXAMPLES = 3
@@ -104,7 +104,7 @@ def about_repository(run: Run, repository: dict[str, Any]) -> RepositoryAnswer:
 def _kept_of(run: Run, repo: str) -> tuple[int, int | None, dict[str, int], int]:
     """Documents and tokens of a repository in the last pass that is done, documents by language, that pass's number."""
     last = len(run.passes) - 1
-    while last > 0 and not complete(run, last):
+    while last > 0 and not is_done(run, last):
         last -= 1
     columns = ["repo", "language", "n_tokens"]
     tables = list(documents_of(run, last, repo, columns))
@@ -151,7 +151,3 @@ def documents_of(run: Run, number: int, repo: str, columns: Sequence[str]) -> It
         if run.store.exists(path) and "path" in (names := run.store.read_schema(path).names):
             table = run.store.read_table(path, [name for name in columns if name in names])
             yield table.filter(pc.equal(table["repo"], repo))
-
-
-def complete(run: Run, number: int) -> bool:
-    return not any(run.todo()[: number + 1])

@@ -20,7 +20,7 @@ from pipeline.layout import locked
 from pipeline.recipe import load_recipe
 from pipeline.run import Run, clean, execute, load_run
 from pipeline.storage import Storage
-from tests.toy import CATALOG
+from tests.toy import CATALOG, Quiet
 
 RECIPE = """
 name: toy
@@ -32,25 +32,6 @@ passes:
     - misbehave: {{how: {how}, marker: {folder}/marker}}
   last: [{{last: {{calls: {folder}/calls}}}}]
 """
-
-
-class Quiet:
-    """A listener that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.heard.append(message)
-
-    def pass_started(self, name: str, shards: int, done: int, workers: int) -> None:
-        self.heard.append(f"{name} {done}/{shards}")
-
-    def preparing(self, name: str, done: int, total: int) -> None: ...
-
-    def shard_finished(self, name: str, receipt: dict[str, Any]) -> None: ...
-
-    def pass_finished(self, name: str) -> None: ...
 
 
 @pytest.fixture
@@ -254,7 +235,7 @@ from pipeline.inline import InlineExecutor
 from pipeline.recipe import load_recipe
 from pipeline.run import execute
 from tests.test_run import Quiet
-from tests.toy import CATALOG
+from tests.toy import CATALOG, Quiet
 recipe, out, stop = sys.argv[1], sys.argv[2], int(sys.argv[3])
 write, count = storage.Storage.write_bytes, [0]
 def counted(self, path, data):

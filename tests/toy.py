@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -155,6 +155,25 @@ class Misbehave(Stage):
             if self.how == "flaky":
                 raise OSError(5, "Input/output error")
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Quiet:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.heard.append(message)
+
+    def pass_started(self, name: str, shards: int, done: int, workers: int) -> None:
+        self.heard.append(f"{name} {done}/{shards}")
+
+    def preparing(self, name: str, done: int, total: int) -> None: ...
+
+    def shard_finished(self, name: str, receipt: dict[str, Any]) -> None: ...
+
+    def pass_finished(self, name: str) -> None: ...
 
 
 CATALOG: dict[str, type[Stage]] = {"make": Make, "forbid": Forbid, "last": Last, "misbehave": Misbehave}

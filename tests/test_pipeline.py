@@ -1,0 +1,320 @@
+"""The whole main job on real local git repositories: equal bytes, recovery, planted cases, and what others read."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import datasets
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer
+
+from pipeline.run import load_run
+from recipes.demo_repositories import build
+from stages.catalog import CATALOG
+from tests.gitrepos import commit_files, served
+from tests.killed_run import count_writes, run_and_die, run_whole
+from tests.test_run import contents, state
+
+PACKAGES = ["requests", "click", "jinja2", "markupsafe", "humanize", "certifi", "wasabi"]
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Repositories of a few packages and the planted cases, and a recipe like the demo's with a dozen shards."""
+    made: Path = tmp_path_factory.mktemp("pipeline")
+    build(made / "input", PACKAGES)
+    recipe = (ROOT / "recipes/demo.yaml").read_text().replace("../runs/demo-input/", "input/")
+    recipe = recipe.replace("2_000_000", "100_000").replace("8192", "1000")
+    (made / "recipe.yaml").write_text(recipe)
+    return made
+
+
+def quarry(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The `quarry` command, as a user calls it."""
+    command = [sys.executable, "-c", "from cli.main import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Path:
+    """A complete run, made inline by the command."""
+    done = quarry("run", folder / "recipe.yaml", "--out", folder / "inline", "--inline", "--json", PYTHONHASHSEED="1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["applied"] > 12
+    return folder / "inline"
+
+
+def decisions(run: Path, stage: str | None = None) -> list[dict[str, Any]]:
+    tables = [pq.read_table(path) for path in sorted(run.glob("*/decisions/*.parquet"))]
+    rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist()
+    return [row for row in rows if stage in (None, row["stage"])]
+
+
+def tokens(run: Path) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in sorted((run / "dataset/data").glob("*.parquet"))])
+
+
+def data_of(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((run / "dataset/data").iterdir())}
+
+
+@pytest.mark.parametrize(("workers", "seed"), [(1, "2"), (2, "3"), (5, "4")])
+def test_any_number_of_workers_gives_the_same_bytes(workers: int, seed: str, folder: Path, run: Path) -> None:
+    out = folder / f"workers{workers}"
+    done = quarry("run", folder / "recipe.yaml", "--out", out, "--workers", workers, PYTHONHASHSEED=seed)
+    assert done.returncode == 0, done.stderr
+    assert len(data_of(run)) >= 12
+    assert data_of(out) == data_of(run)
+    assert contents(out) == contents(run)
+
+
+def test_a_second_run_a_report_and_why_touch_nothing_of_a_finished_run(folder: Path, run: Path) -> None:
+    assert quarry("report", run).returncode == 0
+    before = state(run)
+    again = quarry("run", folder / "recipe.yaml", "--out", run, "--json")
+    assert (json.loads(again.stdout)["applied"], json.loads(again.stdout)["prepared"]) == (0, 0)
+    assert quarry("report", run).returncode == 0
+    assert quarry("why", run, "acme/gpl-tool").returncode == 0
+    assert quarry("status", run).returncode == 0
+    assert state(run) == before
+
+
+def test_what_was_planted_came_out_as_it_should(run: Path) -> None:
+    kept = set(tokens(run)["repo"].to_pylist())
+    assert "pallets/click" in kept
+    assert not kept & {"acme/gpl-tool", "acme/no-license", "optedout/secret-sauce", "pallets/markupsafe"}
+    dropped = {(row["stage"], row["reason"], row["repo"]) for row in decisions(run) if row["action"] == "drop"}
+    assert ("license", "copyleft", "acme/gpl-tool") in dropped
+    assert ("license", "no_license", "acme/no-license") in dropped
+    assert ("opt_out", "opted_out", "optedout/secret-sauce") in dropped
+    assert ("opt_out", "opted_out", "pallets/markupsafe") in dropped
+    near = [row for row in decisions(run, "deduplicate") if row["repo"] == "forker/click"]
+    assert len(near) >= 10
+    for row in near:
+        detail = json.loads(row["detail"])
+        assert detail["jaccard"] >= 0.7
+        assert detail["canonical"] in set(tokens(run)["id"].to_pylist())
+    assert {row["reason"] for row in near} == {"exact_duplicate", "near_duplicate"}
+
+
+def test_what_opted_out_was_not_even_cloned(run: Path) -> None:
+    (plan,) = run.glob("02-acquire-*/side/plan")
+    planned = {repo for path in plan.iterdir() for repo in pq.read_table(path, columns=["repo"])["repo"].to_pylist()}
+    assert "acme/gpl-tool" in planned
+    assert not {repo for repo in planned if repo.startswith("optedout/") or repo == "pallets/markupsafe"}
+
+
+def test_planted_personal_data_stand_nowhere_but_in_documents_before_redaction(run: Path) -> None:
+    found = decisions(run, "redact")
+    assert {"EMAIL", "IP_ADDRESS", "KEY"} <= {row["entity"] for row in found if row["repo"] == "acme/pii"}
+    values = _planted_values(run, [row for row in found if row["repo"] == "acme/pii"])
+    assert len(values) >= 5
+    assert quarry("report", run).returncode == 0
+    raw = [path for name in ("02-acquire", "03-filter") for path in run.glob(f"{name}-*/documents")]
+    for path in sorted(run.rglob("*")):
+        if path.is_file() and path.parent not in raw:
+            text = _readable(path)
+            assert not [value for value in values if value in text], path
+
+
+def _planted_values(run: Path, redactions: list[dict[str, Any]]) -> set[str]:
+    """What was redacted, read from where it may still stand: the documents the redacting pass was given."""
+    texts = {
+        row["id"]: row["text"]
+        for path in run.glob("03-filter-*/documents/*.parquet")
+        for row in pq.read_table(path, columns=["id", "text"]).to_pylist()
+    }
+    return {texts[row["id"]][row["start"] : row["end"]] for row in redactions}
+
+
+def _readable(path: Path) -> str:
+    """Everything a file says: the cells of a Parquet file (tokens decoded), the text of any other."""
+    if path.suffix != ".parquet":
+        return path.read_bytes().decode("utf-8", "replace")
+    table = pq.read_table(path)
+    if "input_ids" in table.column_names:
+        tokenizer = Tokenizer.from_file(str(path.parent.parent / "tokenizer.json"))
+        return "\n".join(tokenizer.decode(ids, skip_special_tokens=False) for ids in table["input_ids"].to_pylist())
+    return json.dumps(table.to_pylist(), ensure_ascii=False, default=str)
+
+
+def test_every_document_decodes_to_its_text_byte_for_byte(run: Path) -> None:
+    (documents,) = run.glob("04-deduplicate-*/documents")
+    texts = {
+        row["id"]: row["text"]
+        for path in documents.iterdir()
+        for row in pq.read_table(path, columns=["id", "text"]).to_pylist()
+    }
+    tokenizer = Tokenizer.from_file(str(run / "dataset/tokenizer.json"))
+    rows = tokens(run).to_pylist()
+    assert {row["id"] for row in rows} == texts.keys()
+    assert len(rows) > 100
+    for row in rows:
+        ids = row["input_ids"]
+        assert len(ids) == row["n_tokens"]
+        assert ids[-1] == tokenizer.token_to_id("<|endoftext|>")
+        assert tokenizer.decode(ids[row["text_start"] : -1], skip_special_tokens=False) == texts[row["id"]]
+        header = tokenizer.decode(ids[: row["text_start"]], skip_special_tokens=False)
+        assert header == "" or header.startswith(("<reponame>", "<filename>", "<gh_stars>"))
+
+
+def test_pyarrow_datasets_and_duckdb_read_the_dataset(run: Path, tmp_path: Path) -> None:
+    count = tokens(run).num_rows
+    loaded = datasets.load_dataset(str(run / "dataset"), split="train", cache_dir=str(tmp_path))
+    assert loaded.num_rows == count
+    assert set(loaded[0]) == set(tokens(run).column_names)
+    query = f"select count(*), sum(n_tokens), sum(len(input_ids)) from '{run}/dataset/data/*.parquet'"
+    with duckdb.connect() as connection:
+        assert connection.execute(query).fetchone()[0] == count  # type: ignore[index]
+        rows, total, listed = connection.execute(query).fetchone()  # type: ignore[misc]
+    assert total == listed
+    assert json.loads((run / "dataset/receipt.json").read_text())["documents"] == rows
+
+
+def test_the_papers_of_the_dataset_tell_the_truth(run: Path) -> None:
+    card = (run / "dataset/README.md").read_text()
+    table = tokens(run)
+    assert f"{table.num_rows:,} source files, {sum(table['n_tokens'].to_pylist()):,} tokens" in card
+    attribution = (run / "dataset/ATTRIBUTION.md").read_text()
+    for repo, commit in set(zip(table["repo"].to_pylist(), table["commit"].to_pylist(), strict=True)):
+        assert f"| {repo} | `{commit}` |" in attribution
+
+
+def test_a_change_of_the_tokenizer_replaces_the_dataset_and_leaves_no_stale_shard(folder: Path, run: Path) -> None:
+    out = folder / "changed"
+    recipe = folder / "plain.yaml"
+    recipe.write_text(PLAIN.format(input=_two_repositories(folder)))
+    run_whole(recipe, out)
+    first = data_of(out)
+    recipe.write_text(recipe.read_text().replace("vocabulary: 600", "vocabulary: 700"))
+    run_whole(recipe, out)
+    assert data_of(out).keys() == first.keys()
+    assert data_of(out) != first
+    recipe.write_text(recipe.read_text().replace("vocabulary: 700", "vocabulary: 600"))
+    run_whole(recipe, out)
+    assert data_of(out) == first
+
+
+PLAIN = """
+name: plain
+repositories: {input}
+passes:
+  acquire: [{{acquire: {{shard_bytes: 3000}}}}]
+  filter: [select, quality]
+  deduplicate: [deduplicate, redact]
+  tokenize: [{{tokenize: {{vocabulary: 600}}}}]
+"""
+
+
+def _two_repositories(folder: Path) -> Path:
+    """A list of two small repositories with a near-copy and an e-mail address between them."""
+    code = "\n".join(f"def function_{n}(argument):\n    return argument + {n}\n" for n in range(40))
+    mail = "# ask " + "jane.doe" + "@" + "northwind-orchards.com\n"
+    other = "\n".join(f"class Case{n}:\n    value = '{n * n}'\n    name = 'case {n}'\n" for n in range(40))
+    commit_files(folder / "two/acme/one.git", {"a.py": code.encode(), "b.py": (other + mail).encode()})
+    commit_files(folder / "two/acme/two.git", {"copy.py": (code + mail).encode(), "c.py": other[:700].encode()})
+    listed = folder / "two/list.txt"
+    listed.write_text(f"file://{folder}/two/acme/one.git\nfile://{folder}/two/acme/two.git\n")
+    return listed
+
+
+def test_kill_9_of_the_driver_at_ten_points_then_rerun_gives_the_undisturbed_run(tmp_path: Path) -> None:
+    recipe = tmp_path / "plain.yaml"
+    recipe.write_text(PLAIN.format(input=_two_repositories(tmp_path)))
+    written = count_writes(recipe, tmp_path / "whole")
+    assert len(decisions(tmp_path / "whole", "deduplicate")) == 1
+    named = {
+        "between data and receipt": next(n for n, p in enumerate(written, 1) if "/receipts/" in p),
+        "inside prepare": next(n for n, p in enumerate(written, 1) if "deduplicate" in p and "/side/" in p),
+        "in publish, moving": next(n for n, p in enumerate(written, 1) if p.startswith("dataset/data/")) + 1,
+        "in publish, papers": written.index("dataset/README.md") + 1,
+        "before the manifest": written.index("manifest.json") + 1,
+    }
+    others = random.Random(5).sample(sorted(set(range(2, len(written))) - set(named.values())), 5)
+    whole = contents(tmp_path / "whole") | data_of(tmp_path / "whole")
+    for die_at in [*named.values(), *others]:
+        out = tmp_path / f"killed{die_at}"
+        assert run_and_die(recipe, out, die_at) == -9
+        run_whole(recipe, out)
+        assert contents(out) | data_of(out) == whole, f"killed at write {die_at}: {written[die_at - 1]}"
+        assert not list(out.rglob("*.tmp-*"))
+        assert {p.name for p in (out / "dataset").iterdir()} == {p.name for p in (tmp_path / "whole/dataset").iterdir()}
+
+
+def test_a_repository_that_could_not_be_reached_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    commit_files(tmp_path / "remotes/one", {"one.py": b"print('one')\n" * 20})
+    commit_files(tmp_path / "remotes/two", {"two.py": b"print('two')\n" * 20})
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("name: retry\nrepositories: list.txt\npasses:\n  acquire: [{acquire: {retries: 0}}]\n")
+    answers = {"two": 503}
+    with served(tmp_path / "remotes", answers) as url:
+        (tmp_path / "list.txt").write_text(f"{url}/one\n{url}/two\n")
+        run_whole(recipe, tmp_path / "run")
+        (failed,) = decisions(tmp_path / "run")
+        assert (failed["reason"], json.loads(failed["detail"])["transient"]) == ("repository_unreachable", True)
+        commit_files(tmp_path / "remotes/one", {"later.py": b"print('later')\n"})
+        answers.clear()
+        run_whole(recipe, tmp_path / "run")
+    run = load_run(str(tmp_path / "run"), CATALOG)
+    (receipt,) = run.passes[0].receipts.values()
+    kept = run.store.read_table(receipt["documents"]["path"])
+    assert kept["path"].to_pylist() == ["one.py", "two.py"]  # and no later state of the repository that was there
+    assert decisions(tmp_path / "run") == []
+    before = state(tmp_path / "run")
+    run_whole(recipe, tmp_path / "run")
+    assert state(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recipe": "name: [x"}, "this is not valid YAML"),
+        (
+            {"arguments": ["--set", "license.keeep=[permissive]"]},
+            "stage 'license' has no field 'keeep'; did you mean 'keep'?",
+        ),
+        ({"arguments": ["--set", "quality.nothing=1"]}, "stage 'quality' has no field 'nothing'"),
+        ({"arguments": ["--set", "acquire.shard_bytes=many"]}, "stage 'acquire', field 'shard_bytes': 'many'"),
+        ({"arguments": ["--set", "repositories=gone.txt"]}, "cannot read the repository list"),
+        ({"arguments": ["--set", "repositories={empty}"]}, "names no repository"),
+        ({"arguments": ["--set", "gate.requests=gone.txt"]}, "field 'requests': there is no file"),
+        ({"arguments": ["--ray", "127.0.0.1:9"]}, "there is no Ray cluster at '127.0.0.1:9'"),
+        ({"arguments": ["--inline", "--workers", "2"]}, "--inline works in this process"),
+        ({"recipe": None}, "cannot read recipe"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_sentence_and_exit_code_2(
+    change: dict[str, Any], said: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    recipe = folder / "recipe.yaml"
+    if "recipe" in change:
+        recipe = tmp_path / "recipe.yaml"
+        if change["recipe"]:
+            recipe.write_text(change["recipe"])
+    arguments = [text.format(empty=tmp_path / "empty.txt") for text in change.get("arguments", [])]
+    done = quarry("run", recipe, "--out", tmp_path / "out", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_plan_says_what_would_run_and_does_nothing(folder: Path, run: Path, tmp_path: Path) -> None:
+    planned = quarry("run", folder / "recipe.yaml", "--out", tmp_path / "out", "--plan", "--json")
+    assert [row["to_do"] for row in json.loads(planned.stdout)["passes"]] == [True] * 5
+    assert not (tmp_path / "out").exists()
+    changed = quarry(
+        "run", folder / "recipe.yaml", "--out", run, "--plan", "--json", "--set", "deduplicate.threshold=0.8"
+    )
+    assert [row["to_do"] for row in json.loads(changed.stdout)["passes"]] == [False, False, False, True, True]
