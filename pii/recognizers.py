@@ -45,11 +45,13 @@ _ALGORITHM_DOMAINS = frozenset({"openssh.com", "libssh.org"})  # names of SSH's 
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\w]|\.\w)", re.ASCII)
-_IPV6 = re.compile(r"(?<![\w.:])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])", re.ASCII)
+_IPV6 = re.compile(
+    r"(?<![\w.:])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?:(?<=[0-9A-Fa-f])|(?<=::))(?!\w|:[\w:])", re.ASCII
+)
+# Version 1.2.3.4, section 1.2.3.4, ==1.2.3.4, Chrome/1.2.3.4, package-1.2.3.4
 _VERSION_BEFORE = re.compile(
-    r"(?:(?<![a-z])(?:v|ver|vers|version|versions|release|rev|build|jdk|jre|sections?|§|#h)"
-    r"[\"'`\])_]{0,2}[ \t:=,(-]{0,3}[\"'(`]?|[=~^><]=[ \t]?|\b[A-Z][A-Za-z]{2,20}/|[A-Za-z]-)\Z",
-    re.IGNORECASE,
+    r"(?:(?<![A-Za-z])(?i:v|ver|vers|version|versions|release|rev|build|jdk|jre|sections?|§|#h)"
+    r"[\"'`\])_]{0,2}[ \t:=,(-]{0,3}[\"'(`]?|[=~^><]=[ \t]?|\b[A-Z][A-Za-z]{2,20}/|[A-Za-z]-)\Z"
 )
 _DECIMAL_BEFORE = re.compile(r"(?<![0-9.])[0-9]*(?:\.[0-9]+){1,2}[ ,-]\Z")  # path data of a drawing, a list of versions
 _OBJECT_IDENTIFIER = re.compile(r"(?:2\.5\.(?:4|29)|1\.3\.(?:6|14|36|101|132))\.")
@@ -196,9 +198,8 @@ def _is_number(text: str, start: int, end: int) -> bool:
     value = text[start:end]
     if value.endswith(".0.0") or _OBJECT_IDENTIFIER.match(value):
         return True
-    if _VERSION_BEFORE.search(text, max(0, start - 40), start) or _DECIMAL_BEFORE.search(
-        text, max(0, start - 40), start
-    ):
+    near = max(0, start - 40)
+    if _VERSION_BEFORE.search(text, near, start) or _DECIMAL_BEFORE.search(text, near, start):
         return True
     numbers = [int(number) for number in value.split(".")]
     small = sum(number < 32 for number in numbers) >= 3

@@ -19,7 +19,7 @@ import pyarrow as pa
 BACK = 512
 AHEAD = 5120
 PEM_REACH = 32768  # bytes from BEGIN to END
-PEM_BEGIN = b"-----BEGIN "
+PEM_BEGIN, PEM_END = b"-----BEGIN ", b"-----END "
 PEM = 0  # its number among the anchors
 PEM_TAIL = 64  # bytes from -----END to the end of that line, at most
 SEPARATOR = "\n\x00\n"
@@ -177,15 +177,11 @@ def _find_newline(data: np.ndarray, at: int, end: int) -> int:
 @numba.njit(nogil=True, cache=True)
 def _find_pem_end(data: np.ndarray, at: int, end: int) -> int:
     """Where the next `-----END ` stands; `end` where there is none."""
-    while at + 9 <= end:
-        if (
-            data[at] == 45
-            and data[at + 1] == 45
-            and data[at + 4] == 45
-            and data[at + 5] == 69
-            and data[at + 6] == 78
-            and data[at + 7] == 68
-        ):
+    while at + len(PEM_END) <= end:
+        same = 0
+        while same < len(PEM_END) and data[at + same] == PEM_END[same]:
+            same += 1
+        if same == len(PEM_END):
             return at
         at += 1
     return end

@@ -1,14 +1,16 @@
 """What a pass's output depends on, as one short hash: change one field and it is another.
 
-A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, and its fields,
-files by the digest of their content; placement (workers, paths, addresses) never counts.
+A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, its tables and its
+fields, files by the digest of their content; placement (workers, paths, addresses) never counts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -38,6 +40,7 @@ def stage_identity(name: str, stage: Stage) -> dict[str, Any]:
         "class": type(stage).__name__,
         "revision": stage.revision,
         "depends": {distribution: metadata.version(distribution) for distribution in stage.depends},
+        "tables": {name: digest_file(str(Path(inspect.getfile(type(stage))).parent / name)) for name in stage.tables},
         "fields": _fields(stage),
     }
 

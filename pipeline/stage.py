@@ -49,6 +49,7 @@ class Stage(BaseModel):
     reasons: ClassVar[Mapping[str, str]]  # reason -> sentence with {detail} fields, for `explain` and docs/reasons.md
     revision: ClassVar[int] = 1  # raised when equal configuration would give other output
     depends: ClassVar[tuple[str, ...]] = ()  # distributions whose version changes the output
+    tables: ClassVar[tuple[str, ...]] = ()  # data files beside its module that the output depends on
     gpus: ClassVar[float] = 0.0  # GPUs a worker needs for it
     source: ClassVar[str | None] = None  # a side table of its own whose shards it reads, instead of the last pass's
 

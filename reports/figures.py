@@ -19,7 +19,7 @@ from pipeline import schema
 from pipeline.law import schema_after
 from pipeline.manifest import merge_stages
 from pipeline.run import PassRun, Run
-from reports.rows import decision_tables, document_path, duplicates
+from reports.rows import decision_tables, document_path, duplicates, json_columns
 
 SAMPLES = 8  # decisions kept of each kind, of which a report shows those whose text is still there
 CLUSTERS = 10
@@ -77,6 +77,15 @@ class Redacted(NamedTuple):
     documents: int
 
 
+class RefusedLicense(NamedTuple):
+    """How often a stage that judges licences dropped a document for one."""
+
+    stage: str
+    reason: str
+    license: str | None  # SPDX expression
+    times: int
+
+
 class Cluster(NamedTuple):
     """A kept document and how many were dropped in its favour."""
 
@@ -94,6 +103,7 @@ class Figures:
     passes: list[PassFigures]
     tallies: list[Tally]  # largest first
     redactions: list[Redacted]  # largest first
+    refused: list[RefusedLicense]  # largest first
     samples: pa.Table  # DECIDED, pass, shard: of each (stage, action, reason, entity, recognizer) the smallest ids
     clusters: list[Cluster]  # the largest
     cluster_sizes: dict[int, int]  # documents of a cluster, the canonical with it -> clusters of that size
@@ -131,6 +141,8 @@ def read_figures(run: Run) -> Figures:
     redactions: dict[tuple[str, str, str], list[int]] = {}
     samples = [pa.table({name: schema.DECISION.empty_table()[name] for name in DECIDED})]
     samples[0] = _placed(samples[0], 0, "")
+    refused: Counter[tuple[str, str, str | None]] = Counter()
+    judges = [named.name for this in run.passes for named in this.part.stages if "license" in named.stage.writes]
     canonicals: list[pa.Table] = []
     jaccard = np.zeros(JACCARD_BINS, dtype=np.int64)
     for number, shard, table in decision_tables(run, DECIDED):
@@ -138,6 +150,7 @@ def read_figures(run: Run) -> Figures:
             continue
         _count_decisions(table, tallies)
         _count_redactions(table, redactions)
+        _count_licenses(table, judges, refused)
         samples = [_smallest(pa.concat_tables([*samples, _smallest(_placed(table, number, shard))]))]
         dropped = duplicates(table)
         if dropped.num_rows:
@@ -152,6 +165,10 @@ def read_figures(run: Run) -> Figures:
         passes=_passes(run),
         tallies=sorted((Tally(*key, n) for key, n in tallies.items()), key=lambda t: (-t.times, t)),
         redactions=sorted((Redacted(*key, *n) for key, n in redactions.items()), key=lambda r: (-r.times, r)),
+        refused=sorted(
+            (RefusedLicense(*key, n) for key, n in refused.items()),
+            key=lambda r: (-r.times, r.stage, r.reason, r.license or ""),
+        ),
         samples=samples[0],
         clusters=clusters,
         cluster_sizes=sizes,
@@ -174,6 +191,18 @@ def _count_redactions(table: pa.Table, redactions: dict[tuple[str, str, str], li
         total = redactions.setdefault((row["stage"], row["entity"], row["recognizer"]), [0, 0])
         total[0] += row["count_all"]
         total[1] += row["id_count_distinct"]  # a document is in one shard only, so these may be summed
+
+
+def _count_licenses(table: pa.Table, judges: Sequence[str], refused: Counter[tuple[str, str, str | None]]) -> None:
+    """Count the drops of the stages `judges` by the licence that their detail names."""
+    by_one = pc.and_(
+        pc.is_in(table["stage"], value_set=pa.array(judges, pa.string())), pc.equal(table["action"], "drop")
+    )
+    table = table.filter(pc.and_(by_one, pc.not_equal(table["reason"], "error")))
+    names = json_columns(table["detail"], pa.schema([("license", pa.string())]))
+    table = table.select(["stage", "reason"]).append_column("license", names["license"])
+    for row in table.group_by(["stage", "reason", "license"]).aggregate([([], "count_all")]).to_pylist():
+        refused[row["stage"], row["reason"], row["license"]] += row["count_all"]
 
 
 def _placed(table: pa.Table, number: int, shard: str) -> pa.Table:

@@ -18,15 +18,15 @@ from pipeline.errors import QuarryError
 from pipeline.fingerprint import digest_bytes
 from pipeline.run import Run
 from reports import words
-from reports.excerpts import Mask, contexts, examples, find_texts, sentence, side_by_side
-from reports.figures import Cluster, Figures, read_figures
-from reports.rows import decision_tables, duplicates, is_done, settled
+from reports.clusters import cluster_details, size_classes
+from reports.excerpts import Mask, contexts, examples, sentence
+from reports.figures import Figures, read_figures
+from reports.rows import decision_tables, is_done, settled
 
 PAGE, RECEIPT = "report/index.html", "report/receipt.json"
 EXAMPLES = 3
-LANGUAGES = 25
+LANGUAGES = LICENSES = 25  # rows of their tables
 LISTED = 100  # repositories or documents that are listed one by one
-MEMBERS = 12  # documents of a cluster that are listed
 
 
 def write_report(run: Run, mask: Mask) -> str:
@@ -56,6 +56,7 @@ def render(run: Run, mask: Mask) -> str:
     )
     environment.filters |= {
         "number": words.number,
+        "short": words.short,
         "size": words.size,
         "share": words.share,
         "duration": words.duration,
@@ -90,8 +91,8 @@ def _content(run: Run, figures: Figures, mask: Mask) -> dict[str, Any]:
         "reasons": _reasons(run, figures, "drop", mask),
         "notes": _reasons(run, figures, "note", mask),
         "redactions": _redactions(run, figures),
-        "clusters": [_cluster(run, cluster, mask) for cluster in figures.clusters],
-        "cluster_sizes": _size_classes(figures.cluster_sizes),
+        "clusters": cluster_details(run, figures.clusters, mask),
+        "cluster_sizes": size_classes(figures.cluster_sizes),
         "splits": list(schema.SPLITS),
         "tokens": _tokens(figures),
         "errors": _listed(run, figures, "error"),
@@ -150,25 +151,25 @@ def _languages(figures: Figures) -> dict[str, Any]:
 
 
 def _licenses(run: Run, figures: Figures) -> dict[str, Any]:
-    """What is kept by licence and by type of licence, and what the stages that judge licences dropped."""
+    """What is kept by licence and by type of licence, and for which licences documents were dropped."""
     types = _license_types(run)
     rows = [
         {**row, "license": row["license"] or "none found", "type": types.get(row["license"], "unknown")}
         for row in figures.kept_by("license")
     ]
+    rows.sort(key=lambda row: (-row["documents"], row["license"]))
     by_type: dict[str, list[int]] = {}
     for row in rows:
         total = by_type.setdefault(row["type"], [0, 0])
         total[0] += row["documents"]
         total[1] += row["tokens"] or 0
-    judges = {named.name for this in run.passes for named in this.part.stages if "license" in named.stage.writes}
-    dropped = [t for t in figures.tallies if t.action == "drop" and t.stage in judges and t.reason != "error"]
+    refused = [{"row": row, "words": words.reason_words(run, row.stage, row.reason)} for row in figures.refused]
     return {
-        "rows": rows if "license" in figures.kept.column_names else [],
+        "rows": rows[:LICENSES] if "license" in figures.kept.column_names else [],
+        "more": len(rows[LICENSES:]),
         "types": sorted(by_type.items(), key=lambda item: (-item[1][0], item[0])),
-        "dropped": [
-            {"words": words.reason_words(run, tally.stage, tally.reason), "times": tally.times} for tally in dropped
-        ],
+        "refused": refused[:LICENSES],
+        "more_refused": len(refused[LICENSES:]),
     }
 
 
@@ -227,36 +228,6 @@ def _redactions(run: Run, figures: Figures) -> list[dict[str, Any]]:
         ]
         rows.append({"redacted": redacted, "contexts": contexts(run, samples, EXAMPLES)})
     return rows
-
-
-def _cluster(run: Run, cluster: Cluster, mask: Mask) -> dict[str, Any]:
-    """A canonical's documents, nearest first, and how it differs from the farthest of its near-duplicates."""
-    members: list[dict[str, Any]] = []
-    columns = ["id", "repo", "path", "stage", "action", "reason", "detail"]
-    for number, _, table in decision_tables(run, columns):
-        if pc.any(pc.match_substring(table["detail"], cluster.canonical)).as_py():
-            dropped = duplicates(table)
-            dropped = dropped.filter(pc.equal(dropped["canonical"], cluster.canonical))
-            members += [{**row, "pass": number} for row in dropped.to_pylist()]
-    members.sort(key=lambda row: (-(row["jaccard"] or 0), row["repo"], row["path"], row["id"]))
-    near = [row for row in members if row["reason"] == "near_duplicate"]
-    difference: dict[str, Any] | None = None
-    if near:
-        texts = find_texts(run, near[-1]["pass"], [cluster.canonical, near[-1]["id"]])
-        if len(texts) == 2:
-            rows = side_by_side(texts[cluster.canonical], texts[near[-1]["id"]], mask)
-            difference = {"member": near[-1], "rows": rows}
-    return {"cluster": cluster, "members": members[:MEMBERS], "difference": difference}
-
-
-def _size_classes(sizes: dict[int, int]) -> list[tuple[str, int]]:
-    """Clusters by number of documents, in classes that double."""
-    classes: dict[int, int] = {}
-    for size, count in sizes.items():
-        power = (size - 1).bit_length()  # 2, 3-4, 5-8, ...
-        classes[power] = classes.get(power, 0) + count
-    names = {power: f"{(1 << power - 1) + 1}–{1 << power}" if power > 1 else "2" for power in classes}
-    return [(names[power], classes[power]) for power in sorted(classes)]
 
 
 def _samples(figures: Figures, stage: str, action: str, reason: str) -> list[dict[str, Any]]:

@@ -30,6 +30,16 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def short(count: int) -> str:
+    """With three digits and a word from a million on."""
+    if count < 1_000_000:
+        return number(count)
+    power = 9 if count >= 999_500_000 else 6
+    value = count / 10**power
+    digits = max(0, 3 - len(f"{value:.0f}"))
+    return f"{value:,.{digits}f}\N{NO-BREAK SPACE}{'billion' if power == 9 else 'million'}"
+
+
 def size(count: int) -> str:
     """Bytes in the largest decimal unit that leaves a digit before the point."""
     value = float(count)

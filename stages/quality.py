@@ -57,6 +57,7 @@ class Quality(Stage):
 
     takes: ClassVar[pa.Schema] = schema.needs(schema.DOCUMENT, "id", "path", "language", "text")
     gives: ClassVar[pa.Schema] = takes
+    tables: ClassVar[tuple[str, ...]] = ("languages.yaml",)
     reasons: ClassVar[dict[str, str]] = {
         "empty": "it holds nothing but white space",
         "too_many_lines": "it has {value} lines, more than the {limit} allowed",

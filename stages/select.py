@@ -26,6 +26,7 @@ class Select(Stage):
     takes: ClassVar[pa.Schema] = schema.needs(schema.DOCUMENT, "id", "path", "language", "text")
     gives: ClassVar[pa.Schema] = takes
     writes: ClassVar[frozenset[str]] = frozenset({"language"})
+    tables: ClassVar[tuple[str, ...]] = ("languages.yaml",)
     reasons: ClassVar[dict[str, str]] = {
         "unknown_language": "neither its name nor its first line tells a known language (extension: {extension})",
         "language_not_selected": "it is in {language}, which the recipe does not select",

@@ -85,6 +85,8 @@ def test_what_is_no_persons_address_is_left(text: str) -> None:
             "2a00:1450:4001:81b::200e", "2606:2800:220:1:248:1893:25c8:1946",
         ]),
         ("::ffff:93.184.216.34", ["93.184.216.34"]),
+        ("from 2a00:1450:4001:81b::200e: refused, 2a00:1450::/29", ["2a00:1450:4001:81b::200e", "2a00:1450::"]),
+        ("proxy/93.184.216.34", ["93.184.216.34"]),
     ],
 )  # fmt: skip
 def test_public_addresses_are_found(text: str, addresses: list[str]) -> None:
@@ -128,7 +130,7 @@ def test_passwords_in_urls(text: str, passwords: list[str]) -> None:
 
 
 def github(prefix: str) -> str:
-    body, crc, digits = noise(ALNUM, 30), 0, ""
+    body, digits = noise(ALNUM, 30), ""
     crc = zlib.crc32(body.encode())
     for _ in range(6):
         crc, digit = divmod(crc, 62)

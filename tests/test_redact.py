@@ -45,6 +45,7 @@ FRAGMENTS = [
     "https://u@h.com",
     "-----BEGIN RSA PRIVATE " + "KEY-----",
     "-----END ",
+    "--?--END -----",
     "hosts",
     "<KEY>",
 ]

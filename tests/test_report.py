@@ -18,7 +18,7 @@ from reports.excerpts import WIDTH, WINDOW, excerpt, side_by_side
 from reports.figures import Figures, read_figures
 from reports.report import PAGE, render, write_report
 from reports.rows import read_rows
-from reports.words import share, size
+from reports.words import share, short, size
 from tests.small_run import BODY, CATALOG, FILES, REPOSITORIES, SECRET, document_id, mask, small_run
 
 
@@ -120,7 +120,7 @@ def test_licences_agree_with_a_recount(page: BeautifulSoup, dataset: list[dict[s
         ["MIT", "permissive", str(len(dataset)), "100.0 %", tokens],
         ["all permissive", "", str(len(dataset)), "100.0 %", tokens],
     ]
-    assert cells(page, "licences", 1) == [["its licence … is copyleft", "1"]]
+    assert cells(page, "licences", 1) == [["GPL-3.0-only", "its licence … is copyleft", "1"]]
 
 
 def test_redactions_stand_in_their_context(page: BeautifulSoup, decisions: list[dict[str, Any]]) -> None:
@@ -268,6 +268,8 @@ def test_equal_texts_have_no_difference() -> None:
 
 def test_numbers_read_as_people_write_them() -> None:
     assert [size(n) for n in (0, 999, 1000, 12_345_678, 10**13)] == ["0 B", "999 B", "1.0 kB", "12.3 MB", "10.0 TB"]
+    shown = [short(n).replace("\xa0", " ") for n in (999_999, 1_000_000, 12_345_678, 345_678_901, 999_900_000)]
+    assert shown == ["999,999", "1.00 million", "12.3 million", "346 million", "1.00 billion"]
     assert share(0, 0) == "–"
     assert share(1, 10**6).replace("\xa0", " ") == "< 0.1 %"
     assert share(1, 8).replace("\xa0", " ") == "12.5 %"

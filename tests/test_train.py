@@ -29,7 +29,17 @@ from training.model import PRESETS, build
 from training.plan import parameters, plan
 from training.train import learning_rate, train
 
-QUICK: dict[str, Any] = {"steps": 24, "batch": 2, "learning_rate": 4e-3, "log_every": 8, "validate_every": 12}
+SHAPE = replace(PRESETS["tiny"], layers=2, hidden=96, heads=3, context=64, batch=8, learning_rate=1e-2)
+QUICK: dict[str, Any] = {"preset": SHAPE, "steps": 48, "log_every": 16, "validate_every": 24}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads of torch waiting for each other on a busy machine take many times as long as one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +66,24 @@ def tokens_of(dataset: Path, split: str) -> list[list[int]]:
     return [row["input_ids"] for row in table.to_pylist() if row["split"] == split]
 
 
-def test_a_model_trains_and_its_checkpoint_loads_and_generates(dataset: Path, tmp_path: Path) -> None:
+def test_a_model_trains_and_its_checkpoint_loads_and_generates(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seen: list[tuple[int, float]] = []
     result = train(str(dataset), tmp_path / "out", **QUICK, on_step=lambda step, loss: seen.append((step, loss)))
 
-    assert [step for step, _ in seen] == list(range(1, 25))
+    assert [step for step, _ in seen] == list(range(1, 49))
     lines = [json.loads(line) for line in (tmp_path / "out/loss.jsonl").read_text().splitlines()]
     assert lines == result.records
-    assert [line["step"] for line in lines] == [0, 8, 12, 16, 24]
-    assert lines[-1]["tokens"] == 24 * 2 * 256
+    assert [line["step"] for line in lines] == [0, 16, 24, 32, 48]
+    assert lines[-1]["tokens"] == 48 * 8 * 64
     assert lines[0]["loss"] == pytest.approx(np.log(1000), abs=0.4)
-    assert lines[-1]["loss"] < lines[0]["loss"] - 1
-    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"] - 1
+    assert lines[-1]["loss"] < lines[0]["loss"] - 0.7
+    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"] - 0.7
     assert (tmp_path / "out/loss.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "out/training.json").read_text())["loss"] == lines[-1]["loss"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert capsys.readouterr() == ("", "")
 
     model = AutoModelForCausalLM.from_pretrained(result.checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(result.checkpoint)
@@ -169,16 +182,21 @@ def batches(dataset: Path, **changed: Any) -> Iterator[Any]:
     return training_batches(Dataset(str(dataset)), **settings)
 
 
-def test_batches_depend_on_the_seed_alone_and_epochs_differ(dataset: Path) -> None:
-    per_epoch = sum(map(len, tokens_of(dataset, "train"))) // (4 * 64)
-    one, same, other = (
-        [batch.inputs for batch in islice(batches(dataset, seed=seed), 2 * per_epoch)] for seed in (0, 0, 1)
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-    assert not np.array_equal(np.sort(one[0], axis=None), np.sort(one[per_epoch], axis=None))
+def test_batches_depend_on_the_seed_alone(dataset: Path) -> None:
+    one, same, other = ([batch.inputs for batch in islice(batches(dataset, seed=seed), 5)] for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
     assert one[0].shape == (4, 64)
     assert one[0].dtype == np.int64
+
+
+def test_each_epoch_holds_every_document_in_another_order(dataset: Path) -> None:
+    length = sum(map(len, tokens_of(dataset, "train")))
+    stream = islice(batches(dataset, batch=1, fim_rate=0), 2 * length // 64)
+    found = np.concatenate([batch.targets.ravel() for batch in stream])
+    once = np.bincount([token for ids in tokens_of(dataset, "train") for token in ids], minlength=1000)
+    assert np.abs(np.bincount(found, minlength=1000) - 2 * once).sum() < 0.01 * length
+    assert not np.array_equal(found[:length], found[length : 2 * length])
 
 
 def test_validation_is_the_split_in_order_without_fim(dataset: Path) -> None:

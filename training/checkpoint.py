@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from pipeline.errors import UsageError
 from pipeline.storage import TEMPORARY
@@ -62,7 +64,8 @@ def write(
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         folder = unfinished / "checkpoint"
-        model.save_pretrained(folder)
+        with _no_progress_bars():
+            model.save_pretrained(folder)
         _write_tokenizer(folder, tokenizer, model.config.n_positions)
         (unfinished / "loss.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         (unfinished / "loss.png").write_bytes(loss_curve(records))
@@ -78,6 +81,18 @@ def write(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return TrainResult(out, list(records), summary, reused=False)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for the one file it writes; its setting is put back."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _write_tokenizer(folder: Path, tokenizer: bytes, context: int) -> None:

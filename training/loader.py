@@ -22,7 +22,7 @@ from stages.tokenizer import Coder
 from training.fim import fim
 
 SHARDS_MIXED = 8  # shards held in memory at once, whose documents are shuffled together
-TOKENS_MIXED = 1 << 18  # tokens of windows that are shuffled again, so that a batch is not one document
+TOKENS_MIXED = 1 << 16  # tokens of windows that are shuffled again, so that a batch is not one document
 
 
 class Batch(NamedTuple):
@@ -101,7 +101,7 @@ def training_batches(
 
     Raises UsageError where the split is empty.
     """
-    pool = max(batch, TOKENS_MIXED // context)
+    pool = max(4 * batch, TOKENS_MIXED // context)
     endless = _epochs(dataset, seed, fim_rate, spm_rate)
     mixed = shuffled(windows(endless, context), pool, chance.generator(seed, "windows"))
     return batched(mixed, batch)

@@ -31,7 +31,7 @@ VALIDATION_BATCHES = 16
 def train(
     dataset: str,
     out: Path,
-    preset: str = "tiny",
+    preset: str | Preset = "tiny",
     *,
     steps: int | None = None,
     batch: int | None = None,
@@ -44,14 +44,14 @@ def train(
     validate_every: int = 100,
     on_step: Callable[[int, float], None] | None = None,
 ) -> TrainResult:
-    """Train `preset` on the dataset folder (path or URL) into the folder `out`; see training.checkpoint for its files.
+    """Train `preset` (or a shape of your own) on the dataset folder (path or URL) into the folder `out`.
 
-    `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
+    The files it leaves are training.checkpoint's. `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
     the model at once, by default all. `on_step` is given each step, from 1, and its loss. Equal arguments give equal
     losses on one machine. Where `out` holds this very training it is returned and nothing is done; UsageError where it
     holds anything else, or where `dataset` is none.
     """
-    shape = _override(preset_named(preset), steps, batch, learning_rate)
+    shape = _override(preset if isinstance(preset, Preset) else preset_named(preset), steps, batch, learning_rate)
     data = Dataset(dataset)
     settings = {"preset": asdict(shape), "fim_rate": fim_rate, "spm_rate": spm_rate, "seed": seed}
     settings |= {"log_every": log_every, "validate_every": validate_every}
