@@ -40,7 +40,7 @@ demo: setup  ## local git repositories to tokenized shards, a report and a train
 	@$(BIN)/quarry run recipes/demo.yaml --out runs/demo
 	@$(BIN)/quarry report runs/demo
 	@$(BIN)/quarry train runs/demo --preset tiny
-	@$(BIN)/python -m recipes.demo_tour runs/demo
+	@$(BIN)/python -m cli.tour runs/demo
 
 run: setup  ## execute RECIPE into OUT
 	$(BIN)/quarry run $(RECIPE) --out $(OUT)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.run import Directory, Json
-from pii.redact import Redactor
+from pii.redact import mask
 from pipeline.manifest import merge_stages
 from pipeline.run import Run, load_run
 from reports.report import write_report
@@ -44,7 +44,7 @@ def why(
 
 def report(directory: Directory) -> None:
     """Write DIR/report/index.html: what came in, what was dropped and why, what is in the dataset."""
-    path = write_report(load_run(directory, CATALOG), Redactor().mask)
+    path = write_report(load_run(directory, CATALOG), mask)
     typer.echo(f"report: {path}")
 
 

@@ -134,6 +134,10 @@ class EmailRecognizer(_Recognizer):
         for match in _EMAIL.finditer(text):
             local, labels, tld = match.groups()
             start, end = match.start(1), match.end()
+            if tld[0].isupper() and labels.count(".") > 1 and not self._exists(tld):  # jane@mail.com.Then
+                end -= len(tld) + 1
+                labels, _, tld = labels[:-1].rpartition(".")
+                labels += "."
             if (
                 self._exists(tld)
                 and local not in _SERVICE_USERS

@@ -22,7 +22,9 @@ WINDOW = 16_384  # characters of a document that are masked and shown from
 LINES, WIDTH = 6, 140  # of an excerpt
 AROUND = 60  # characters shown before and after a placeholder
 DIFF_LINES, DIFF_ROWS = 400, 36  # lines of each side that are compared, rows of a diff
-_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), 127), "�")
+# Controls but for tab and line feed, and those of writing direction, which could show a line other than it is.
+_HIDDEN = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = dict.fromkeys(_HIDDEN, "\N{REPLACEMENT CHARACTER}")
 
 
 class Example(NamedTuple):

