@@ -1,4 +1,4 @@
-"""The numbers of a run, counted from its decisions, receipts and kept documents: what the report shows, as plain data.
+"""The numbers of a run, counted from its decisions and kept documents: what the report shows, as plain data.
 
 Decisions are read shard by shard and counted by Arrow, so that memory goes with a shard and with the number of
 different answers, not with the corpus. Sampling needs no random numbers: ids are hashes, so the smallest are a sample.
@@ -16,45 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.law import schema_after
-from pipeline.manifest import merge_stages
-from pipeline.run import PassRun, Run
+from pipeline.run import Run
+from reports.funnel import PassFigures, StageFigures, pass_figures, stage_figures
 from reports.rows import decision_tables, document_path, duplicates, json_columns
 
 SAMPLES = 8  # decisions kept of each kind, of which a report shows those whose text is still there
 CLUSTERS = 10
 JACCARD_BINS = 20  # between 0 and 1
 DECIDED = ("id", "repo", "path", "stage", "action", "reason", "detail", "entity", "start", "recognizer")
-
-
-class StageFigures(NamedTuple):
-    """One stage: what came in, what went on. Repositories that were dropped as a whole are counted apart."""
-
-    part: str
-    stage: str
-    takes_documents: bool  # False for a stage that judges the repository list
-    documents_in: int
-    documents_out: int
-    repositories_dropped: int
-    bytes_in: int
-    bytes_out: int | None  # None where tokens are given
-    seconds: float  # summed over the workers
-    languages: dict[str, list[int]]  # language -> [documents, bytes] going on; empty before languages are known
-
-    @property
-    def dropped(self) -> int:
-        return self.documents_in - self.documents_out
-
-
-class PassFigures(NamedTuple):
-    """How fast a pass was."""
-
-    part: str
-    shards: int
-    prepare_seconds: float
-    seconds: float
-    bytes_in: int
-    peak_memory: int
 
 
 class Tally(NamedTuple):
@@ -139,8 +108,7 @@ def read_figures(run: Run) -> Figures:
     """Count a completed run."""
     tallies: Counter[tuple[str, str, str, bool]] = Counter()
     redactions: dict[tuple[str, str, str], list[int]] = {}
-    samples = [pa.table({name: schema.DECISION.empty_table()[name] for name in DECIDED})]
-    samples[0] = _placed(samples[0], 0, "")
+    samples = _placed(schema.DECISION.empty_table().select(DECIDED), 0, "")
     refused: Counter[tuple[str, str, str | None]] = Counter()
     judges = [named.name for this in run.passes for named in this.part.stages if "license" in named.stage.writes]
     canonicals: list[pa.Table] = []
@@ -151,7 +119,7 @@ def read_figures(run: Run) -> Figures:
         _count_decisions(table, tallies)
         _count_redactions(table, redactions)
         _count_licenses(table, judges, refused)
-        samples = [_smallest(pa.concat_tables([*samples, _smallest(_placed(table, number, shard))]))]
+        samples = _smallest(pa.concat_tables([samples, _smallest(_placed(table, number, shard))]))
         dropped = duplicates(table)
         if dropped.num_rows:
             canonicals.append(
@@ -161,15 +129,15 @@ def read_figures(run: Run) -> Figures:
             jaccard += np.histogram(near, bins=JACCARD_BINS, range=(0, 1))[0]
     clusters, sizes = _clusters(canonicals)
     return Figures(
-        stages=_stages(run, tallies),
-        passes=_passes(run),
+        stages=stage_figures(run, _whole_repositories(tallies)),
+        passes=pass_figures(run),
         tallies=sorted((Tally(*key, n) for key, n in tallies.items()), key=lambda t: (-t.times, t)),
         redactions=sorted((Redacted(*key, *n) for key, n in redactions.items()), key=lambda r: (-r.times, r)),
         refused=sorted(
             (RefusedLicense(*key, n) for key, n in refused.items()),
             key=lambda r: (-r.times, r.stage, r.reason, r.license or ""),
         ),
-        samples=samples[0],
+        samples=samples,
         clusters=clusters,
         cluster_sizes=sizes,
         jaccard=jaccard.tolist(),
@@ -182,6 +150,15 @@ def _count_decisions(table: pa.Table, tallies: Counter[tuple[str, str, str, bool
     keys = table.select(["stage", "action", "reason"]).append_column("whole", pc.equal(table["path"], ""))
     for row in keys.group_by(["stage", "action", "reason", "whole"]).aggregate([([], "count_all")]).to_pylist():
         tallies[row["stage"], row["action"], row["reason"], row["whole"]] += row["count_all"]
+
+
+def _whole_repositories(tallies: Counter[tuple[str, str, str, bool]]) -> Counter[str]:
+    """Repositories dropped as a whole, by stage."""
+    whole: Counter[str] = Counter()
+    for (stage, action, _, whole_repository), count in tallies.items():
+        if action == "drop" and whole_repository:
+            whole[stage] += count
+    return whole
 
 
 def _count_redactions(table: pa.Table, redactions: dict[tuple[str, str, str], list[int]]) -> None:
@@ -246,55 +223,6 @@ def _clusters(parts: list[pa.Table]) -> tuple[list[Cluster], dict[int, int]]:
         for row in largest.to_pylist()
     ]
     return clusters, {size["values"] + 1: size["counts"] for size in sorted(sizes, key=lambda size: size["values"])}
-
-
-def _stages(run: Run, tallies: Counter[tuple[str, str, str, bool]]) -> list[StageFigures]:
-    whole: Counter[str] = Counter()
-    for (stage, action, _, whole_repository), count in tallies.items():
-        if action == "drop" and whole_repository:
-            whole[stage] += count
-    rows = []
-    given: pa.Schema = schema.REPOSITORY
-    for this in run.passes:
-        for named, measure in zip(this.part.stages, _measures(this), strict=True):
-            takes_documents = named.stage.source is not None or "path" in given.names
-            given = schema_after(named.stage, given)
-            rows.append(
-                StageFigures(
-                    part=this.part.name,
-                    stage=named.name,
-                    takes_documents=takes_documents,
-                    documents_in=measure["documents_in"] - (whole[named.name] if takes_documents else 0),
-                    documents_out=measure["documents_out"],
-                    repositories_dropped=whole[named.name],
-                    bytes_in=measure["bytes_in"],
-                    bytes_out=None if "input_ids" in given.names else measure["bytes_out"],
-                    seconds=measure["seconds"],
-                    languages=measure["languages_out"],
-                )
-            )
-    return rows
-
-
-def _passes(run: Run) -> list[PassFigures]:
-    return [
-        PassFigures(
-            part=this.part.name,
-            shards=len(this.receipts),
-            prepare_seconds=this.prepared["seconds"] if this.prepared else 0.0,
-            seconds=sum(measure["seconds"] for measure in _measures(this)),
-            bytes_in=_measures(this)[0]["bytes_in"],
-            peak_memory=max((receipt["peak_memory"] for receipt in this.receipts.values()), default=0),
-        )
-        for this in run.passes
-    ]
-
-
-def _measures(this: PassRun) -> list[dict[str, Any]]:
-    """What the receipts measured of each stage; zeros where the pass had no shard."""
-    merged = merge_stages(this.receipts[shard] for shard in sorted(this.receipts))
-    numbers = ("documents_in", "documents_out", "bytes_in", "bytes_out", "seconds")
-    return merged or [dict.fromkeys(numbers, 0) | {"languages_out": {}} for _ in this.part.stages]
 
 
 def _kept(run: Run) -> pa.Table:

@@ -98,7 +98,7 @@ def test_a_model_trains_and_its_checkpoint_loads_and_generates(
 
 
 def test_equal_seeds_give_equal_losses_and_touch_no_global_state(dataset: Path, tmp_path: Path) -> None:
-    losses = []
+    losses: list[Any] = []
     for name in ("one", "two"):
         torch.manual_seed(len(losses))
         before = torch.get_rng_state()
