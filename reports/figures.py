@@ -66,7 +66,7 @@ class Cluster(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """All numbers of a run that hold for every excerpt and sample."""
+    """All that is counted of a run, and samples of its decisions."""
 
     stages: list[StageFigures]
     passes: list[PassFigures]
@@ -97,6 +97,8 @@ class Figures:
 
     def kept_by(self, *keys: str) -> list[dict[str, Any]]:
         """Kept documents and tokens by `keys`, most tokens (else documents) first; null stands for not known."""
+        if self.kept.num_rows == 0:
+            return []
         known = [key for key in keys if key in self.kept.column_names]
         grouped = self.kept.group_by(known).aggregate([("documents", "sum"), ("tokens", "sum")])
         rows = grouped.rename_columns([*known, "documents", "tokens"]).to_pylist()

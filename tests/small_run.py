@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import yaml
 
 from pipeline import schema
 from pipeline.decisions import decide, drop
@@ -266,10 +267,14 @@ class Quiet:
     def pass_finished(self, name: str) -> None: ...
 
 
-def small_run(folder: Path, stop_at: str = "", files: Mapping[str, str] | None = None, discard: bool = False) -> Run:
+def small_run(
+    folder: Path,
+    stop_at: str = "",
+    files: Mapping[str, str] | None = None,
+    discard: bool = False,
+    tokenize: bool = True,
+) -> Run:
     """Run the recipe of this page's stages into folder/run, up to the pass `stop_at`."""
-    import yaml
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "repositories.txt").write_text("\n".join(REPOSITORIES) + "\n")
     passes = {
@@ -279,6 +284,8 @@ def small_run(folder: Path, stop_at: str = "", files: Mapping[str, str] | None =
         "unite": [{"unite": {"copies": COPIES}}, "hide"],
         "tokenize": ["count"],
     }
+    if not tokenize:
+        del passes["tokenize"]
     recipe = {"name": "small", "repositories": "repositories.txt", "passes": passes}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
     loaded = load_recipe(str(folder / "recipe.yaml"), CATALOG)

@@ -24,7 +24,7 @@ from tests.gitrepos import commit_files, served
 from tests.killed_run import count_writes, run_and_die, run_whole
 from tests.test_run import contents, state
 
-PACKAGES = ["requests", "click", "jinja2", "markupsafe", "humanize", "certifi", "wasabi"]
+PACKAGES = ["requests", "click", "Jinja2", "MarkupSafe", "humanize", "certifi", "wasabi"]
 ROOT = Path(__file__).parent.parent
 
 

@@ -222,6 +222,14 @@ def test_a_run_that_keeps_nothing_has_a_report(tmp_path: Path) -> None:
     )
 
 
+def test_a_run_that_does_not_tokenize_has_a_report(tmp_path: Path) -> None:
+    run = small_run(tmp_path, tokenize=False)
+    page = BeautifulSoup(render(run, mask), "html.parser")
+    assert "tokens" not in words(page.select_one("header p.lead") or page)
+    assert "This recipe does not tokenize." in words(page.select_one("#tokens") or page)
+    assert cells(page, "licences")[0] == ["MIT", "permissive", "5", "100.0 %"]
+
+
 def test_figures_keep_the_law(run: Run) -> None:
     figures = read_figures(run)
     drops = sum(t.times for t in figures.tallies if t.action == "drop" and not t.whole_repository)
