@@ -309,20 +309,16 @@ def digest_of(inputs: Digests) -> str:
 def _discard(run: Run) -> None:
     """Delete the documents of passes before redaction: nothing but them holds the text as it was found."""
     redacting = [n for n, this in enumerate(run.passes) if any("text" in s.stage.writes for s in this.part.stages)]
+    given = schema.REPOSITORY
     for this in run.passes[: redacting[-1] if redacting else 0]:
-        if "text" not in _given(this):
+        for named in this.part.stages:
+            given = schema_after(named.stage, given)
+        if "text" not in given.names:
             continue
         for receipt in this.receipts.values():
             receipt["documents"]["discarded"] = True
             this.folder.write_receipt(receipt)
             run.store.remove(receipt["documents"]["path"])
-
-
-def _given(this: PassRun) -> list[str]:
-    given = schema.REPOSITORY
-    for named in this.part.stages:
-        given = schema_after(named.stage, given)
-    return given.names
 
 
 def clean(run: Run) -> list[str]:

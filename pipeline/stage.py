@@ -79,7 +79,11 @@ def error_sentence(decision: Mapping[str, Any]) -> str:
 
 
 class _Shown(dict[str, Any]):
-    """Detail fields as `explain` shows them; a field an older run did not record reads as unknown."""
+    """Detail fields as `explain` shows them: 1,024 for 1024; a field an older run did not record reads as unknown."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        return f"{value:,}" if type(value) is int else value
 
     def __missing__(self, key: str) -> str:
         return "unknown"

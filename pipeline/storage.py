@@ -134,7 +134,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def _row_groups(table: pa.Table) -> list[tuple[int, int]]:
     """Row ranges whose heaviest column (text, or input_ids) stays within ROW_GROUP_BYTES, a single row excepted."""
     heavy = next((name for name in ("text", "input_ids") if name in table.column_names), None)
-    if heavy is None or table.num_rows == 0:
+    if table.num_rows == 0:
+        return []  # some readers stumble over a row group without rows
+    if heavy is None:
         return [(0, table.num_rows)]
     ends = np.cumsum(row_bytes(table.column(heavy)))
     groups, start = [], 0

@@ -158,7 +158,7 @@ def test_every_document_decodes_to_its_text_byte_for_byte(run: Path) -> None:
     tokenizer = Tokenizer.from_file(str(run / "dataset/tokenizer.json"))
     rows = tokens(run).to_pylist()
     assert {row["id"] for row in rows} == texts.keys()
-    assert len(rows) > 100
+    assert len(rows) > 90
     for row in rows:
         ids = row["input_ids"]
         assert len(ids) == row["n_tokens"]
@@ -196,11 +196,11 @@ def test_a_change_of_the_tokenizer_replaces_the_dataset_and_leaves_no_stale_shar
     recipe.write_text(PLAIN.format(input=_two_repositories(folder)))
     run_whole(recipe, out)
     first = data_of(out)
-    recipe.write_text(recipe.read_text().replace("vocabulary: 600", "vocabulary: 700"))
+    recipe.write_text(recipe.read_text().replace("vocabulary: 600", "vocabulary: 500"))
     run_whole(recipe, out)
     assert data_of(out).keys() == first.keys()
     assert data_of(out) != first
-    recipe.write_text(recipe.read_text().replace("vocabulary: 700", "vocabulary: 600"))
+    recipe.write_text(recipe.read_text().replace("vocabulary: 500", "vocabulary: 600"))
     run_whole(recipe, out)
     assert data_of(out) == first
 
@@ -305,9 +305,9 @@ def test_what_a_user_gets_wrong_is_one_sentence_and_exit_code_2(
     arguments = [text.format(empty=tmp_path / "empty.txt") for text in change.get("arguments", [])]
     done = quarry("run", recipe, "--out", tmp_path / "out", *arguments)
     assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    *notes, sentence = done.stderr.splitlines()
+    assert said in sentence
+    assert all(note.startswith("note: ") for note in notes)
 
 
 def test_plan_says_what_would_run_and_does_nothing(folder: Path, run: Path, tmp_path: Path) -> None:

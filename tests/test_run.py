@@ -30,7 +30,7 @@ passes:
   filter:
     - forbid: {{dawdle: {dawdle}, calls: {folder}/calls}}
     - misbehave: {{how: {how}, marker: {folder}/marker}}
-  last: [{{last: {{calls: {folder}/calls}}}}]
+  last: [{{last: {{calls: {folder}/calls}}}}, {{blank: {{as: redact}}}}]
 """
 
 
@@ -98,7 +98,7 @@ def test_the_files_of_a_run_say_what_happened(toy: Callable[..., Run], tmp_path:
     assert [f.split("-")[:2] for f in folders] == [["01", "make"], ["02", "filter"], ["03", "last"]]
     manifest = json.loads((tmp_path / "run/manifest.json").read_text())
     counts = [[s["documents_in"], s["documents_out"]] for p in manifest["passes"] for s in p["stages"]]
-    assert counts == [[18, 18], [18, 12], [12, 12], [12, 9]]
+    assert counts == [[18, 18], [18, 12], [12, 12], [12, 9], [9, 9]]
     assert manifest["passes"][1]["stages"][0]["decisions"] == {"drop": {"forbidden_word": 6}}
     decisions = run.store.read_table(f"{folders[1]}/decisions/00000.parquet").to_pylist()
     assert {d["stage"] for d in decisions} == {"forbid"}
@@ -165,7 +165,12 @@ def test_a_passing_io_error_is_tried_again(toy: Callable[..., Run]) -> None:
 def test_discarded_documents_are_made_again_only_when_needed(toy: Callable[..., Run], tmp_path: Path) -> None:
     toy(discard=True)
     calls(tmp_path)
+    kept = sorted({path.parts[-3].split("-")[1] for path in (tmp_path / "run").glob("*-*/documents/*.parquet")})
+    assert kept == ["last", "repositories"]
     assert toy(discard=True).applied == 0
+    run = toy(discard=True, overrides=("redact.word=other",))
+    assert (run.applied, run.prepared) == (3 + 3 + 3, 1)  # two passes' documents again, then the one that changed
+    assert [r["documents"]["rows"] for r in run.passes[-1].receipts.values()] == [3, 3, 3]
 
 
 def test_two_runs_on_one_directory_exclude_each_other(toy: Callable[..., Run], tmp_path: Path) -> None:

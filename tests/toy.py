@@ -101,6 +101,20 @@ class Last(Stage):
         return drop(shard, pc.is_in(shard["id"], side.get_shard("last")["id"].combine_chunks()).to_numpy(), "last")
 
 
+class Blank(Stage):
+    """Blanks a word in the text, as redaction does."""
+
+    takes: ClassVar[pa.Schema] = Text
+    gives: ClassVar[pa.Schema] = Text
+    writes: ClassVar[frozenset[str]] = frozenset({"text"})
+    reasons: ClassVar[dict[str, str]] = {}
+    word: str = "document"
+
+    def apply(self, shard: pa.Table, side: Side) -> Outcome:
+        blanked = pc.replace_substring(shard["text"], self.word, "...")
+        return Outcome(shard.set_column(shard.column_names.index("text"), "text", blanked), NO_DECISIONS)
+
+
 class Misbehave(Stage):
     """Does one thing wrong."""
 
@@ -176,7 +190,7 @@ class Quiet:
     def pass_finished(self, name: str) -> None: ...
 
 
-CATALOG: dict[str, type[Stage]] = {"make": Make, "forbid": Forbid, "last": Last, "misbehave": Misbehave}
+CATALOG: dict[str, type[Stage]] = {"make": Make, "forbid": Forbid, "last": Last, "blank": Blank, "misbehave": Misbehave}
 
 
 def _double(number: int, corpus: Corpus, side: Side) -> int:
