@@ -64,7 +64,9 @@ def _run(stages: list[dict[str, Any]], repositories: str, folder: Path, out: str
     """Run the first `count` stages into folder/out; the process's peak memory in bytes."""
     passes = {f"p{number}": [stage] for number, stage in enumerate(stages[:count])}
     recipe = folder / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump({"name": "bench", "repositories": os.path.abspath(repositories), "passes": passes}))
+    recipe.write_text(
+        yaml.safe_dump({"name": "bench", "repositories": os.path.abspath(repositories), "passes": passes})
+    )
     command = [sys.executable, "-c", "from cli.main import main; main()", "run", str(recipe)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     process = subprocess.Popen([*command, "--out", str(folder / out), "--inline"], env=environment)

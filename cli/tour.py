@@ -26,13 +26,18 @@ def main(directory: str) -> None:
     )
     for repo in PLANTED:
         print("\n".join(_lines(why(run, repo))))
-    training = Path(directory) / "checkpoints/tiny/training.json"
-    if training.exists():
-        losses = [json.loads(line)["loss"] for line in (training.parent / "loss.jsonl").read_text().splitlines()]
-        print(f"\nThe model's loss fell from {losses[0]:.2f} to {losses[-1]:.2f} in {len(losses)} logged steps.")
+    curves = sorted(Path(directory).glob("checkpoints/*/loss.jsonl"))
+    if curves:
+        records = [json.loads(line) for line in curves[-1].read_text().splitlines()]
+        print(
+            f"\nThe model's loss fell from {records[0]['loss']:.2f} to {records[-1]['loss']:.2f} "
+            f"in {records[-1]['step']} steps."
+        )
     print("\nLook at:")
-    for path in ("report/index.html", "dataset/README.md", "dataset/ATTRIBUTION.md", "checkpoints/tiny/loss.png"):
+    for path in ("report/index.html", "dataset/README.md", "dataset/ATTRIBUTION.md"):
         print(f"  {directory}/{path}")
+    for curve in curves:
+        print(f"  {curve.with_suffix('.png')}")
     print(f"Ask: .venv/bin/quarry why {directory} forker/click:click/core.py")
 
 

@@ -22,7 +22,9 @@ def train(
     preset: Annotated[str, typer.Option(help="tiny, small, santacoder-1b, starcoder-15b.")] = "tiny",
     steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps; by default the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order, FIM.")] = 0,
-    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="By default DIR/checkpoints/PRESET.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="By default DIR/checkpoints/PRESET-DATASET.")
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what the training would take, and do nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +44,8 @@ def train(
         return
     if out is None and "://" in directory:
         raise UsageError("a checkpoint is written to a local folder; name one with --out.")
-    folder = Path(out or f"{directory.rstrip('/')}/checkpoints/{preset}")
+    # The dataset's digest is in the name: a run whose dataset changed keeps the checkpoint of the old one.
+    folder = Path(out or f"{directory.rstrip('/')}/checkpoints/{preset}-{Dataset(dataset).digest()[:8]}")
     console = Console(stderr=True)
     with Progress(
         TextColumn("training"),
@@ -62,4 +65,4 @@ def train(
                 console.print(f"train: step {step}/{total}, loss {loss:.3f}", highlight=False)
 
         result = run_training(dataset, folder, preset, steps=steps, seed=seed, on_step=on_step)
-    typer.echo(json.dumps(result.summary()) if as_json else f"checkpoint: {folder}")
+    typer.echo(json.dumps(result.summary) if as_json else f"checkpoint: {folder}")

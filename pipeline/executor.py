@@ -19,6 +19,7 @@ from pipeline.side import Worker
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own use of deprecated modules says nothing to our users
     import ray
+    from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
     from ray.exceptions import RayActorError, RayTaskError
 
 T = TypeVar("T")
@@ -55,10 +56,13 @@ class RayExecutor:
                 if self._address:
                     _reachable(self._address)
                     del quiet["include_dashboard"]
+                    # 'ray start' demands a token where the user has one; Ray sends it to an address given by name
+                    # only when told so.
+                    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
                     ray.init(address=self._address, **quiet)
                 else:
                     # --workers counts processes, and may be more than the machine has cores.
-                    ray.init(num_cpus=self._asked or os.cpu_count(), **quiet)
+                    ray.init(address="local", num_cpus=self._asked or os.cpu_count(), **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UsageError(f"Ray does not start at '{self._address or 'this machine'}' ({error}).") from None
         cpus = int(ray.cluster_resources().get("CPU", 1))

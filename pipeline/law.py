@@ -126,9 +126,8 @@ def _salvage(stage: Stage, given: pa.Table, side: Side, where: str, error: Excep
         raise
     except Exception:
         raise RunFailed(f"{where}: it raised {_place(error)}; mend the stage and run again.") from error
-    return Outcome(
-        pa.concat_tables([piece.kept for piece in pieces]), pa.concat_tables([piece.decisions for piece in pieces])
-    )
+    kept = [piece.kept for piece in pieces if piece.kept.num_rows] or [pieces[0].kept]
+    return Outcome(pa.concat_tables(kept), pa.concat_tables([piece.decisions for piece in pieces]))
 
 
 def _halves(stage: Stage, given: pa.Table, side: Side) -> Iterator[tuple[Outcome, bool]]:

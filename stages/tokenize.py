@@ -38,7 +38,9 @@ class Tokenize(Stage):
     depends: ClassVar[tuple[str, ...]] = ("tokenizers",)
 
     tokenizer: ContentFile | None = None  # a tokenizer.json to use; without one, one is trained
-    vocabulary: int = Field(default=49_152, ge=SMALLEST_VOCABULARY)  # tokens of the trained one, special tokens included
+    vocabulary: int = Field(
+        default=49_152, ge=SMALLEST_VOCABULARY
+    )  # tokens of the trained one, special tokens included
     sample_bytes: int = Field(default=256 << 20, gt=0)  # text it is trained on, about
     metadata_probability: float = Field(default=0.2, ge=0, le=1)
     validation_share: float = Field(default=0.02, ge=0, lt=1)  # of the repositories

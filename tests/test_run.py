@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,27 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a Ray cluster of five CPUs that runs apart from this process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    options = [f"--port={port}", "--num-cpus=5", "--include-dashboard=false", "--disable-usage-stats", "--block"]
+    head = subprocess.Popen(
+        [*ray, "start", "--head", "--node-ip-address=127.0.0.1", *options], stdout=subprocess.DEVNULL
+    )
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"127.0.0.1:{port}"
+    head.terminate()
+    head.wait()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -201,25 +225,45 @@ def test_a_finished_run_can_be_looked_at_where_its_inputs_are_gone(toy: Callable
         load_run(str(tmp_path / "nowhere"), CATALOG)
 
 
-def test_ray_gives_the_same_bytes_as_inline_for_any_number_of_workers(toy: Callable[..., Run], tmp_path: Path) -> None:
+def test_ray_gives_the_same_bytes_as_inline_for_any_number_of_workers(
+    toy: Callable[..., Run], tmp_path: Path, cluster: str
+) -> None:
     toy(out="inline", shards=12)
     for workers in (1, 2, 5):
-        run = toy(out=f"ray{workers}", shards=12, dawdle=0.05, executor=lambda: RayExecutor(workers))  # noqa: B023
+        run = toy(out=f"ray{workers}", shards=12, dawdle=0.05, executor=partial(RayExecutor, workers, cluster))
         assert run.applied == 36
         assert contents(tmp_path / f"ray{workers}") == contents(tmp_path / "inline")
 
 
-def test_a_killed_ray_worker_loses_nothing(toy: Callable[..., Run], tmp_path: Path) -> None:
+def test_kill_9_of_a_ray_worker_at_ten_points_loses_nothing(
+    toy: Callable[..., Run], tmp_path: Path, cluster: str
+) -> None:
+    def plain(out: str) -> dict[str, bytes]:
+        return {path.split("/", 1)[1]: data for path, data in contents(tmp_path / out).items()}
+
     toy(out="inline", shards=4)
-    toy(out="killed", shards=4, how="kill_once", executor=lambda: RayExecutor(2))
-    assert (tmp_path / "marker").exists()
-    killed = {path.split("/", 1)[1]: data for path, data in contents(tmp_path / "killed").items()}
-    assert killed == {path.split("/", 1)[1]: data for path, data in contents(tmp_path / "inline").items()}
+    writes = [(f"{shard:05d}", write) for shard in range(4) for write in (1, 2, 3)]  # documents, decisions, receipt
+    points = [*random.Random(3).sample(writes, 8), ("prepare", 1), ("prepare", 2)]
+    with RayExecutor(2, cluster) as executor:
+        for shard, write in points:
+            out, marker = f"killed-{shard}-{write}", tmp_path / f"marker-{shard}-{write}"
+            overrides = (f"misbehave.marker={marker}", f"misbehave.at='{shard}'", f"misbehave.write={write}")
+            if shard == "prepare":
+                overrides = (f"last.marker={marker}",)
+            toy(
+                out=out,
+                shards=4,
+                how="nothing" if shard == "prepare" else "kill_at_write",
+                overrides=overrides,
+                executor=lambda: nullcontext(executor),
+            )
+            assert marker.exists()
+            assert plain(out) == plain("inline"), f"killed at shard {shard}, write {write}"
 
 
-def test_a_shard_that_always_kills_its_worker_fails_the_run(toy: Callable[..., Run]) -> None:
+def test_a_shard_that_always_kills_its_worker_fails_the_run(toy: Callable[..., Run], cluster: str) -> None:
     with pytest.raises(RunFailed, match="00001 lost its worker 3 times"):
-        toy(how="kill_always", executor=lambda: RayExecutor(2))
+        toy(how="kill_always", executor=partial(RayExecutor, 2, cluster))
 
 
 def test_errors_come_through_ray_as_they_are(toy: Callable[..., Run]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,6 +19,7 @@ from pipeline import schema
 from pipeline.decisions import NO_DECISIONS, decide, drop
 from pipeline.side import Corpus, Side
 from pipeline.stage import PLACEMENT, ContentFile, Outcome, Stage
+from pipeline.storage import Storage
 
 Text = schema.needs(schema.DOCUMENT, "id", "repo", "path", "text")
 
@@ -91,10 +94,11 @@ class Last(Stage):
     gives: ClassVar[pa.Schema] = Text
     reasons: ClassVar[dict[str, str]] = {"last": "it is the last of its shard"}
     calls: Annotated[str | None, PLACEMENT] = None
+    marker: Annotated[str, PLACEMENT] = ""  # a file: where it is not there yet, preparing kills a worker
 
     def prepare(self, corpus: Corpus, side: Side) -> None:
         _count(self.calls, "prepare")
-        corpus.map(_last_of, corpus.shards)
+        corpus.map(partial(_last_of, self.marker), corpus.shards)
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         _count(self.calls, "apply")
@@ -123,13 +127,15 @@ class Misbehave(Stage):
     reasons: ClassVar[dict[str, str]] = {"whim": "of a whim"}
     how: Literal[
         "nothing", "lose", "swap", "invent", "double", "reorder", "reason", "raise_one", "raise_all", "raise_shard",
-        "kill_once", "kill_always", "full_disk", "flaky",
+        "kill_at_write", "kill_always", "full_disk", "flaky",
     ] = "nothing"  # fmt: skip
     marker: Annotated[str, PLACEMENT] = ""  # a file that remembers that the one failure has happened
+    at: Annotated[str, PLACEMENT] = "00001"  # the shard it does it on
+    write: Annotated[int, PLACEMENT] = 1  # kill_at_write: which of the shard's writes it does not live to make
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         kept, decisions = shard, NO_DECISIONS
-        first = shard.num_rows > 0 and side.shard == "00001"
+        first = shard.num_rows > 0 and side.shard == self.at
         if not first:
             return Outcome(kept, decisions)
         if self.how == "lose":
@@ -155,20 +161,30 @@ class Misbehave(Stage):
             raise ValueError("the model is broken")
         elif self.how == "full_disk":
             raise OSError(28, "No space left on device")
-        elif self.how in ("kill_once", "kill_always", "flaky"):
-            self._fail_at_first()
+        elif self.how == "kill_always":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.how in ("kill_at_write", "flaky") and not Path(self.marker).exists():
+            Path(self.marker).touch()
+            if self.how == "flaky":
+                raise OSError(5, "Input/output error")
+            _die_at_write(self.write)
         return Outcome(kept, decisions)
 
     def _raise_on(self, shard: pa.Table, number: int) -> None:
         if f"{number:032x}" in shard["id"].to_pylist():
             raise ValueError("secret text of the document")
 
-    def _fail_at_first(self) -> None:
-        if self.how == "kill_always" or not Path(self.marker).exists():
-            Path(self.marker).touch()
-            if self.how == "flaky":
-                raise OSError(5, "Input/output error")
+
+def _die_at_write(number: int) -> None:
+    """Make this process kill itself before its `number`-th write from now."""
+    write, count = Storage.write_bytes, itertools.count(1)
+
+    def counted(self: Storage, path: str, data: bytes) -> None:
+        if next(count) == number:
             os.kill(os.getpid(), signal.SIGKILL)
+        write(self, path, data)
+
+    Storage.write_bytes = counted  # type: ignore[method-assign]
 
 
 class Quiet:
@@ -197,7 +213,10 @@ def _double(number: int, corpus: Corpus, side: Side) -> int:
     return number * 2
 
 
-def _last_of(shard: str, corpus: Corpus, side: Side) -> None:
+def _last_of(marker: str, shard: str, corpus: Corpus, side: Side) -> None:
+    if marker and not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     ids = corpus.read(shard, ["id"])
     side.put("last", ids.slice(max(0, ids.num_rows - 1)), shard=shard)
 

@@ -48,8 +48,8 @@ def train(
 
     `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
     the model at once, by default all. `on_step` is given each step, from 1, and its loss. Equal arguments give equal
-    losses on one machine. The files it leaves are described in training.checkpoint; where `out` holds this very
-    training, it is returned and nothing is done.
+    losses on one machine and number of threads. The files it leaves are described in training.checkpoint; where `out`
+    holds this very training, it is returned and nothing is done.
 
     Raises UsageError where `out` holds anything else, or where `dataset` is none.
     """
