@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: `python -m reports.reference docs`. A test keeps them current."""
+"""Writes the pages of docs/ that are made from the code: `python -m reports.reference docs`; a test keeps them current."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _schemas() -> str:
 def _reasons() -> str:
     parts = [
         f"# Reasons\n\n{NOTE}\nA decision's `reason` is one of its stage's, or `error`: the stage failed on this one "
-        "document, which was\nquarantined. The sentence follows the stage's name; `{…}` are fields of the decision's `detail`.\n"
+        "document, which was\nquarantined. The sentence follows the stage's name; `{…}` are fields of the decision's "
+        "`detail`.\n"
     ]
     for name, kind in CATALOG.items():
         rows = "".join(f"| `{reason}` | {_cell(sentence)} |\n" for reason, sentence in kind.reasons.items())
@@ -49,9 +50,8 @@ def _stages() -> str:
             f"| `{field}` | {_cell(_type(kind, field))} | {_default(kind, field)} |\n" for field in kind.model_fields
         )
         table = f"| field | type | default |\n| --- | --- | --- |\n{fields}" if fields else "It has no fields.\n"
-        parts.append(
-            f"## {name}\n\n{doc}\n\nColumns it may change: {_names(kind.writes)}. Reads: {_names(kind.takes.names)}.\n\n{table}"
-        )
+        columns = f"Columns it may change: {_names(kind.writes)}. Reads: {_names(kind.takes.names)}."
+        parts.append(f"## {name}\n\n{doc}\n\n{columns}\n\n{table}")
     return "\n".join(parts)
 
 

@@ -18,7 +18,7 @@ from tests.toy import Quiet
 
 
 def run_and_die(recipe: Path, out: Path, die_at: int) -> int:
-    """Run `recipe` into `out` in a process that kills itself at write number `die_at`; its exit code, -9 when it did."""
+    """Run `recipe` into `out` in a process that kills itself at write `die_at`; its exit code, -9 when it did."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.killed_run"])
     process = context.Process(target=_run, args=(str(recipe), str(out), die_at))

@@ -175,8 +175,8 @@ def test_pyarrow_datasets_and_duckdb_read_the_dataset(run: Path, tmp_path: Path)
     assert set(loaded[0]) == set(tokens(run).column_names)
     query = f"select count(*), sum(n_tokens), sum(len(input_ids)) from '{run}/dataset/data/*.parquet'"
     with duckdb.connect() as connection:
-        assert connection.execute(query).fetchone()[0] == count  # type: ignore[index]
-        rows, total, listed = connection.execute(query).fetchone()  # type: ignore[misc]
+        assert connection.execute(query).fetchone()[0] == count
+        rows, total, listed = connection.execute(query).fetchone()
     assert total == listed
     assert json.loads((run / "dataset/receipt.json").read_text())["documents"] == rows
 

@@ -247,7 +247,11 @@ def test_kill_9_of_a_ray_worker_at_ten_points_loses_nothing(
     with RayExecutor(2, cluster) as executor:
         for shard, write in points:
             out, marker = f"killed-{shard}-{write}", tmp_path / f"marker-{shard}-{write}"
-            overrides = (f"misbehave.marker={marker}", f"misbehave.at='{shard}'", f"misbehave.write={write}")
+            overrides: tuple[str, ...] = (
+                f"misbehave.marker={marker}",
+                f"misbehave.at='{shard}'",
+                f"misbehave.write={write}",
+            )
             if shard == "prepare":
                 overrides = (f"last.marker={marker}",)
             toy(
