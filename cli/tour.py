@@ -21,9 +21,8 @@ def main(directory: str) -> None:
     run = load_run(directory, CATALOG)
     figures = read_figures(run)
     print(f"\n{run.recipe.name}: {run.repositories.num_rows} repositories, {figures.documents_in:,} files found;")
-    print(
-        f"{figures.documents:,} documents, {figures.tokens or 0:,} tokens in the dataset.\n\nWhat became of the planted cases:"
-    )
+    print(f"{figures.documents:,} documents, {figures.tokens or 0:,} tokens in the dataset.")
+    print("\nWhat became of the planted cases:")
     for repo in PLANTED:
         print("\n".join(_lines(why(run, repo))))
     curves = sorted(Path(directory).glob("checkpoints/*/loss.jsonl"))

@@ -1,6 +1,6 @@
 """What a pass's output depends on, as one short hash: change one field and it is another.
 
-A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, its tables and its
+A fingerprint covers a stage's name, class, revision, the versions of the distributions it depends on, its tables and
 fields, files by the digest of their content; placement (workers, paths, addresses) never counts.
 """
 

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: `python -m reports.reference docs`; a test keeps them current."""
+"""Writes the pages of docs/ that are made from the code (`make docs`); a test keeps them current."""
 
 from __future__ import annotations
 
