@@ -8,13 +8,11 @@ Equal packages give equal commit ids, and a folder that is up to date is not tou
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
 import re
 import shutil
-import string
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import UsageError
+from recipes import demo_planted
+from recipes.demo_planted import File, Tree, license_text, mit, oddities, personal_data, text_file, tool
 
 FEWEST_PACKAGES = 20
 FILES_PER_SUFFIX = 30  # of one package, evenly spaced over the sorted paths: all languages and corners of a big one
@@ -32,16 +32,6 @@ LARGEST_FILE = 170_000  # bytes
 LICENSE_FILE = re.compile(r"licen[cs]e|copying|notice|copyright", re.IGNORECASE)
 AUTHOR = "Demo <demo@example.invalid> 1700000000 +0000"  # of every commit, so that ids never change
 SERVES = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"  # partial clones, fetching one commit
-
-
-class File(NamedTuple):
-    """A tree entry: its bytes (a symlink's target, a submodule's commit) and git's mode."""
-
-    data: bytes
-    mode: str = "100644"
-
-
-Tree = Mapping[str, File]
 
 
 class Package(NamedTuple):
@@ -178,10 +168,11 @@ def _installed(names: Sequence[str]) -> dict[str, Distribution]:
 
 
 def _digest(folder: Path, installed: Mapping[str, Distribution]) -> str:
-    """Stands for all that decides what the folder holds: the place, this file and the versions of the packages."""
+    """Stands for all that decides what the folder holds: the place, the code here and the versions of the packages."""
     versions = {name: package.version for name, package in installed.items()}
+    sources = Path(__file__).read_bytes() + Path(demo_planted.__file__).read_bytes()
     inputs = [str(folder), versions, distribution("scancode-toolkit").version]
-    return hashlib.sha256(Path(__file__).read_bytes() + json.dumps(inputs).encode()).hexdigest()
+    return hashlib.sha256(sources + json.dumps(inputs).encode()).hexdigest()
 
 
 # ---- real code
@@ -214,7 +205,7 @@ def _package_tree(package: Distribution, folders: tuple[str, ...]) -> dict[str, 
             tree[name] = File(path.read_bytes())
     about = package.metadata.json
     markdown = "markdown" in about.get("description_content_type", "")
-    tree["README.md" if markdown else "README.rst"] = _text(str(about.get("description", "")))
+    tree["README.md" if markdown else "README.rst"] = text_file(str(about.get("description", "")))
     return tree
 
 
@@ -229,7 +220,7 @@ def _fork(tree: Tree) -> dict[str, File]:
     return fork
 
 
-# ---- planted cases
+# ---- the list
 
 
 def _groups(installed: Mapping[str, Distribution]) -> dict[str, dict[str, Tree | None]]:
@@ -242,20 +233,20 @@ def _groups(installed: Mapping[str, Distribution]) -> dict[str, dict[str, Tree |
         "Real code: packages installed beside Quarry.": real,
         "A fork with small edits, after its original.": {"forker/click": _fork(original)} if original else {},
         "Licences: copyleft, none at all, and a copyleft folder in a permissive repository.": {
-            "acme/gpl-tool": {"COPYING": _license("gpl-3.0"), **_tool("frobnicate")},
-            "acme/no-license": _tool("transmogrify"),
+            "acme/gpl-tool": {"COPYING": license_text("gpl-3.0"), **tool("frobnicate")},
+            "acme/no-license": tool("transmogrify"),
             "acme/mixed": {
-                "LICENSE": _mit("Acme"),
-                **_tool("calibrate"),
-                "third_party/slots/COPYING": _license("gpl-3.0"),
-                "third_party/slots/slots.py": _text("def slots(parts):\n    return {part: None for part in parts}\n"),
+                "LICENSE": mit("Acme"),
+                **tool("calibrate"),
+                "third_party/slots/COPYING": license_text("gpl-3.0"),
+                "third_party/slots/slots.py": text_file("def slots(parts):\n    return dict.fromkeys(parts)\n"),
             },
         },
-        "Personal data and secrets, all made up.": {"acme/pii": _personal_data()},
-        "Files that are no ordinary source text.": {"acme/oddities": _oddities()},
+        "Personal data and secrets, all made up.": {"acme/pii": personal_data()},
+        "Files that are no ordinary source text.": {"acme/oddities": oddities()},
         "Opted out by their owner.": {
-            "optedout/secret-sauce": {"LICENSE": _mit("Opted Out"), **_tool("simmer")},
-            "optedout/toolbox": {"LICENSE": _mit("Opted Out"), **_tool("sharpen")},
+            "optedout/secret-sauce": {"LICENSE": mit("Opted Out"), **tool("simmer")},
+            "optedout/toolbox": {"LICENSE": mit("Opted Out"), **tool("sharpen")},
         },
         "Holds no commit.": {"acme/empty": {}},
         "Is not there.": {"acme/gone": None},
@@ -269,128 +260,6 @@ optedout
 # This repository alone; its owner's others stay:
 pallets/markupsafe
 """
-
-
-def _text(text: str) -> File:
-    return File(text.encode())
-
-
-def _license(key: str) -> File:
-    """A licence's text as ScanCode carries it, below the front matter of its file."""
-    name = f"licensedcode/data/licenses/{key}.LICENSE"
-    path = Path(str(distribution("scancode-toolkit").locate_file(name)))
-    return _text(path.read_text(encoding="utf-8").split("---\n", 2)[2].lstrip("\n"))
-
-
-def _mit(holder: str) -> File:
-    return File(f"MIT License\n\nCopyright (c) 2023 {holder}\n\n".encode() + _license("mit").data)
-
-
-def _tool(verb: str) -> dict[str, File]:
-    """A little program of its own, in Python and C; its words come from `verb`, so that no two are near-copies."""
-    python = [f'"""How to {verb} things."""\n']
-    for number, noun in enumerate(("gear", "lever", "spring", "wheel")):
-        python.append(
-            f"\ndef {verb}_{noun}({noun}s, {verb}_limit={number + 3}):\n"
-            f'    """{verb.capitalize()} at most {verb}_limit {noun}s and return those that took it."""\n'
-            f"    {verb}d_{noun}s = []\n"
-            f"    for {noun} in {noun}s[:{verb}_limit]:\n"
-            f"        if {noun}.can_{verb}():\n"
-            f"            {verb}d_{noun}s.append({noun}.{verb}(force={number * 7 + len(verb)}))\n"
-            f"    return {verb}d_{noun}s\n"
-        )
-    c = (
-        f"#include <stddef.h>\n\n/* The largest force that {verb}_all may use. */\n"
-        f"static int {verb}_force(const int *{verb}_parts, size_t n)\n{{\n    int most = {len(verb)};\n"
-        f"    for (size_t i = 0; i < n; i++)\n        if ({verb}_parts[i] > most)\n"
-        f"            most = {verb}_parts[i];\n    return most;\n}}\n"
-    )
-    readme = f"# {verb}\n\nA program to {verb} gears, levers, springs and wheels.\n"
-    return {"README.md": _text(readme), f"{verb}.py": _text("\n".join(python)), f"src/{verb}.c": _text(c)}
-
-
-def _made_up(name: str, length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
-    """Characters that look random and are the same for the same name."""
-    return "".join(alphabet[byte % len(alphabet)] for byte in hashlib.shake_256(name.encode()).digest(length))
-
-
-def _personal_data() -> dict[str, File]:
-    """Values that recognizers must find, and some that they must leave alone; put together here from harmless parts."""
-    mail, host = "maria.gonzalez" + "@northwind-orchards.com", "93.184." + "216.34"
-    aws = "AK" + "IA" + _made_up("aws", 16, string.ascii_uppercase + "234567")
-    github = "gh" + "p_" + _made_up("github", 36)
-    key = base64.b64encode(hashlib.shake_256(b"pem").digest(1190)).decode()
-    lines = "\n".join(key[start : start + 64] for start in range(0, len(key), 64))
-    begin, end = ("-----" + word + " RSA PRIVATE " + "KEY-----" for word in ("BEGIN", "END"))
-    client = f'''"""Sends orders to the warehouse.
-
-Author: Maria Gonzalez <{mail}>
-"""
-
-SERVER = "{host}"
-SERVER_V6 = "2606:2800:220:1:248:1893:25c8:1946"
-LOCAL = "127.0.0.1"
-ROUTER = "192.168.0.1"
-NAME_SERVER = "8.8.8.8"
-VERSION = "2.10.4.1"
-SUPPORT = "support@example.com"
-
-
-def order(session, item, contact="{mail}"):
-    """Order one item; the answer goes to the contact."""
-    return session.post(f"https://{{SERVER}}/orders", json={{"item": item, "contact": contact}})
-'''
-    settings = f'''"""Settings that should never have been committed."""
-
-aws_access_key_id = "{aws}"
-aws_secret_access_key = "{_made_up("aws secret", 40)}"
-GITHUB_TOKEN = "{github}"
-password = "{_made_up("password", 14)}"
-commit = "{hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()}"
-'''
-    authors = f"# Authors\n\n- Maria Gonzalez, {mail}\n- Jonas Lindqvist, jonas.lindqvist" + "@northwind-orchards.com\n"
-    return {
-        "LICENSE": _mit("Northwind Orchards"),
-        "AUTHORS.md": _text(authors),
-        "client.py": _text(client),
-        "settings.py": _text(settings),
-        "deploy/id_rsa.pem": _text(f"{begin}\n{lines}\n{end}\n"),
-        "deploy/key.py": _text(f'"""The key that signs releases."""\n\nKEY = """{begin}\n{lines}\n{end}\n"""\n'),
-    }
-
-
-def _oddities() -> dict[str, File]:
-    """Files that are not plain UTF-8 source: what a reader of real repositories meets sooner or later."""
-    comment = "# Größe in Metern, für Übersetzer: größer heißt schöner.\n"
-
-    def source(verb: str) -> str:
-        return comment + _tool(verb)[f"{verb}.py"].data.decode()
-
-    blob = base64.b64encode(hashlib.shake_256(b"blob").digest(24_000)).decode()
-    minified = "".join(f"function f{number}(a,b){{return a*{number}+b}}" for number in range(120))
-    readings = [{"id": number, "reading": number * number % 9973, "unit": "mm"} for number in range(50_000)]
-    html = "<!DOCTYPE html>\n<html><head><title>Go</title></head><body>\n{}<p>Go on</p>\n</body></html>\n"
-    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256().hexdigest()}\nsize 734003200\n"
-    return {
-        "LICENSE": _mit("Acme"),
-        "src/measure.py": _text(source("measure")),
-        "src/link.py": File(b"measure.py", "120000"),
-        "src/crlf.py": _text(source("weigh").replace("\n", "\r\n")),
-        "src/latin1.py": File(f"# -*- coding: latin-1 -*-\n{source('stretch')}".encode("latin-1")),
-        "src/bom.py": File(source("rotate").encode("utf-8-sig")),
-        "src/größe.py": _text(source("bend")),
-        "src/caf\udce9.py": _text(source("hammer")),  # a path that is no UTF-8: the byte E9
-        "src/empty.py": _text(""),
-        "include/config.h": _text(
-            "/* This file is auto-generated by configure. Do not edit. */\n#define HAVE_LEVER 1\n"
-        ),
-        "web/app.min.js": _text(minified),
-        "web/index.html": _text(html.format('<div class="column"><span class="spacer"></span></div>\n' * 40)),
-        "data/blob.py": _text(f'DATA = """{blob}"""\n'),
-        "data/readings.json": _text(json.dumps(readings) + "\n"),
-        "data/model.bin": _text(pointer),
-        "vendor/library": File(hashlib.sha1(b"library", usedforsecurity=False).hexdigest().encode(), "160000"),
-    }
 
 
 # ---- git

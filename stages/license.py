@@ -46,6 +46,10 @@ _SUPPORTING_FILE = re.compile(
 )
 _OF_OTHERS = re.compile(r"third[-_. ]?part|3rd[-_. ]?part|dependenc|bundled|vendor", re.IGNORECASE)
 
+# CRAN's form where DESCRIPTION says "MIT + file LICENSE": it names the holder, the licence stands elsewhere.
+_R_FORM_TEXT = re.compile(r"\s*(?:(?:YEAR|COPYRIGHT HOLDER|ORGANIZATION):[^\n]*\n?\s*){1,3}")
+_R_FORM = unknown_term("is R's form for a copyright holder, which names no licence")
+
 _LINE = "its repository is licensed under {license} (read from {path}), which is "
 
 
@@ -132,7 +136,8 @@ def judge(files: Sequence[tuple[str, bool, Sequence[Term]]]) -> Verdict:
     """The licence of a repository with these files: (path, whether it only supports, terms), in order of path.
 
     All terms of all files hold together (AND), so the type is that of the strictest. A supporting file can make a
-    licence stricter by what was recognised in it, but alone never makes a repository permissive.
+    licence stricter by what was recognised in it, but alone never makes a repository permissive. R's form for the
+    copyright holder says nothing where another file states the licence.
     """
     stated = [
         (path, term)
@@ -140,6 +145,8 @@ def judge(files: Sequence[tuple[str, bool, Sequence[Term]]]) -> Verdict:
         for term in terms
         if not supporting or term.license_type != "unknown"
     ]
+    if any(term != _R_FORM for _, term in stated):
+        stated = [(path, term) for path, term in stated if term != _R_FORM]
     license_type = strictest([term.license_type for _, term in stated])
     if license_type is None:
         return Verdict(None, "no_license", "{}", "[]")
@@ -189,7 +196,10 @@ def _read(task: tuple[str, list[str]], corpus: Corpus, side: Side) -> dict[str, 
     table = corpus.read(shard, ["blob", "text"])
     rows = pc.index_in(pa.array(blobs, pa.string()), table["blob"].combine_chunks())
     texts = table["text"].take(rows).to_pylist()
-    return {blob: scancode.read(text) for blob, text in zip(blobs, texts, strict=True)}
+    return {
+        blob: [_R_FORM] if _R_FORM_TEXT.fullmatch(text) else scancode.read(text)
+        for blob, text in zip(blobs, texts, strict=True)
+    }
 
 
 def _put(table: pa.Table, field: pa.Field, column: pa.ChunkedArray) -> pa.Table:

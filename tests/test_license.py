@@ -67,6 +67,8 @@ def cases() -> dict[str, tuple[dict[str, str], str | None, str]]:
         "ok/reuse": ({"LICENSES/MIT.txt": mit, "LICENSES/CC0-1.0.txt": body("cc0-1.0")}, "CC0-1.0 AND MIT",
                      "permissive"),
         "ok/code": ({"LICENSE": mit, "license.py": OWN, "license-checker.js": OWN}, "MIT", "permissive"),
+        "ok/r": ({"LICENSE": "YEAR: 2026\nCOPYRIGHT HOLDER: widgets authors\n", "LICENSE.md": mit}, "MIT", "permissive"),
+        "doubt/r": ({"LICENSE": "YEAR: 2026\nCOPYRIGHT HOLDER: widgets authors\n"}, unknown, "unknown"),
         "weak/mpl": ({"LICENSE": body("mpl-2.0")}, "MPL-2.0", "weak_copyleft"),
         "weak/lgpl": ({"COPYING.LESSER": body("lgpl-3.0")}, "LGPL-3.0-only", "weak_copyleft"),
         "left/gpl": ({"COPYING": gpl}, "GPL-3.0-only", "copyleft"),
