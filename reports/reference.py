@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pipeline import schema
-from pipeline.stage import Stage
+from pipeline.fingerprint import is_content
+from pipeline.stage import PLACEMENT, Stage
 from stages.catalog import CATALOG
 
 NOTE = "Made from the code by `make docs`; do not edit.\n"
@@ -43,7 +46,9 @@ def _reasons() -> str:
 
 
 def _stages() -> str:
-    parts = [f"# Stages\n\n{NOTE}"]
+    parts = [
+        f"# Stages\n\n{NOTE}\nA *file* counts by its content; *placement* says where or how fast, and never counts.\n"
+    ]
     for name, kind in CATALOG.items():
         doc = " ".join((kind.__doc__ or "").split())
         fields = "".join(
@@ -60,11 +65,25 @@ def _names(names: object) -> str:
 
 
 def _type(kind: type[Stage], field: str) -> str:
-    annotation = kind.model_fields[field].annotation
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    return text.replace("typing.", "").replace(", Mark(word='content')", "")
+    info = kind.model_fields[field]
+    words = _words(info.annotation)
+    if is_content(kind, field):
+        words = words.replace("str", "file")
+    return words + (" (placement)" if PLACEMENT in info.metadata else "")
+
+
+def _words(annotation: Any) -> str:
+    """A type as a reader writes it, without pydantic's constraints."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _words(arguments[0])
+    if origin is Literal:
+        return " | ".join(repr(value) for value in arguments)
+    if origin in (Union, UnionType):
+        return " | ".join(_words(argument) for argument in arguments)
+    if origin is not None:
+        return f"{origin.__name__}[{', '.join(_words(argument) for argument in arguments)}]"
+    return "null" if annotation is NoneType else str(annotation.__name__)
 
 
 def _default(kind: type[Stage], field: str) -> str:
