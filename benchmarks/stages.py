@@ -69,7 +69,9 @@ def _run(stages: list[dict[str, Any]], repositories: str, folder: Path, out: str
     )
     command = [sys.executable, "-c", "from cli.main import main; main()", "run", str(recipe)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--out", str(folder / out), "--inline"], env=environment)
+    process = subprocess.Popen(
+        [*command, "--out", str(folder / out), "--inline"], env=environment, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
