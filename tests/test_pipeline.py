@@ -190,17 +190,22 @@ def test_the_papers_of_the_dataset_tell_the_truth(run: Path) -> None:
         assert f"| {repo} | `{commit}` |" in attribution
 
 
-def test_a_change_of_the_tokenizer_replaces_the_dataset_and_leaves_no_stale_shard(folder: Path, run: Path) -> None:
+def test_another_configuration_replaces_the_dataset_and_leaves_no_stale_shard(folder: Path, run: Path) -> None:
     out = folder / "changed"
     recipe = folder / "plain.yaml"
     recipe.write_text(PLAIN.format(input=_two_repositories(folder)))
     run_whole(recipe, out)
     first = data_of(out)
-    recipe.write_text(recipe.read_text().replace("vocabulary: 600", "vocabulary: 500"))
+    assert len(first) > 1
+    ids = set(tokens(out)["id"].to_pylist())
+    recipe.write_text(recipe.read_text().replace("shard_bytes: 3000", "shard_bytes: 1000000"))
     run_whole(recipe, out)
-    assert data_of(out).keys() == first.keys()
-    assert data_of(out) != first
-    recipe.write_text(recipe.read_text().replace("vocabulary: 500", "vocabulary: 600"))
+    assert data_of(out).keys() == {"00000.parquet"}
+    recipe.write_text(recipe.read_text().replace("vocabulary: 600", "vocabulary: 300"))
+    run_whole(recipe, out)
+    assert set(tokens(out)["id"].to_pylist()) == ids
+    assert max(tokens(out)["input_ids"].combine_chunks().flatten().to_pylist()) < 300
+    recipe.write_text(PLAIN.format(input=_two_repositories(folder)))
     run_whole(recipe, out)
     assert data_of(out) == first
 
