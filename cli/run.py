@@ -11,7 +11,6 @@ from rich.console import Console
 
 from cli.progress import listener
 from pipeline.errors import UsageError
-from pipeline.executor import RayExecutor
 from pipeline.inline import InlineExecutor
 from pipeline.recipe import load_recipe
 from pipeline.run import Run, execute, load_run, open_run
@@ -47,7 +46,11 @@ def run(
         return
 
     def start() -> Any:
-        return nullcontext(InlineExecutor()) if inline else RayExecutor(workers, ray)
+        if inline:
+            return nullcontext(InlineExecutor())
+        from pipeline.executor import RayExecutor  # Ray takes half a second to import, and only work needs it
+
+        return RayExecutor(workers, ray)
 
     with listener(Console(stderr=True)) as progress:
         done = execute(loaded, out, start, progress, publish, discard_intermediate=discard_intermediate)

@@ -16,7 +16,6 @@ import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasketch import MinHash
 from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline import schema
@@ -145,6 +144,8 @@ class _Card(NamedTuple):
 
 def _sign(shard: str, corpus: Corpus, side: Side, *, stage: Deduplicate) -> _Card:
     """Write the shard's signatures."""
+    from datasketch import MinHash  # it imports scipy, which no other command should wait for
+
     table = corpus.read(shard, ["id", "license_type", "stars", "fork", "text"])
     text = Utf8.of(table["text"])
     multipliers, addends = MinHash(stage.permutations, stage.seed, scheme="affine32").permutations

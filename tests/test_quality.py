@@ -164,7 +164,7 @@ def test_the_first_broken_rule_in_the_order_of_the_reasons_is_named_with_value_a
     rows = outcome.decisions.to_pylist()
     assert [(row["path"], row["reason"]) for row in rows] == [("b.py", "long_line"), ("c.py", "low_alphanumeric")]
     assert [json.loads(row["detail"]) for row in rows] == [{"limit": 1000, "value": 2000}, {"limit": 0.25, "value": 0}]
-    assert stage.explain(rows[0]) == "its longest line has 2000 characters, more than the 1000 allowed"
+    assert stage.explain(rows[0]) == "its longest line has 2,000 characters, more than the 1,000 allowed"
 
 
 def outcome_of(stage: Quality, shard: pa.Table, side: Side) -> tuple[list[str], list[tuple[str, str]]]:

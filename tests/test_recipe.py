@@ -50,7 +50,10 @@ def test_overrides_change_one_field(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("[make]", "[mkae]"), "there is no stage 'mkae'; did you mean 'make'? Allowed: forbid, last, make"),
+        (
+            ("[make]", "[mkae]"),
+            "there is no stage 'mkae'; did you mean 'make'? Allowed: blank, forbid, last, make, misbehave",
+        ),
         (("word: good", "wrod: good"), "stage 'again' has no field 'wrod'; did you mean 'word'?"),
         (("word: good", "word: 3"), "stage 'again', field 'word': 3: input should be a valid string"),
         (("word: good", "words: gone.txt"), "field 'words': there is no file '"),
