@@ -5,45 +5,62 @@ Exit codes: 0 done; 1 the run stopped (it can be continued); 2 the request was i
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import Any
 
-import click
 import typer
 
 from cli import inspect, run, train
 from pipeline.errors import QuarryError, UsageError
+
+
+def one_sentence(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose errors that a user can act on end in one sentence; bugs keep their tracebacks."""
+
+    @functools.wraps(command)
+    def told(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            code = _say("interrupted; finished shards stay, the same command continues.", 130)
+        except UsageError as error:
+            code = _say(str(error), 2)
+        except QuarryError as error:
+            code = _say(str(error), 1)
+        else:
+            return
+        raise typer.Exit(code)
+
+    return told
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"quarry: {sentence}", file=sys.stderr, flush=True)
+    return code
+
 
 app = typer.Typer(
     name="quarry",
     help="Turn GitHub repositories into tokenized, consented, documented training shards for code models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     add_completion=False,
 )
-app.command("run")(run.run)
-app.command("status")(inspect.status)
-app.command("why")(inspect.why)
-app.command("report")(inspect.report)
-app.command("clean")(run.clean)
-app.command("train")(train.train)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run.run,
+    "status": inspect.status,
+    "why": inspect.why,
+    "report": inspect.report,
+    "clean": run.clean,
+    "train": train.train,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(one_sentence(command))
 
 
 def main() -> None:
     """The `quarry` command."""
-    try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        code = _say("interrupted; finished shards stay, the same command continues.", 130)
-    except UsageError as error:
-        code = _say(str(error), 2)
-    except QuarryError as error:
-        code = _say(str(error), 1)
-    sys.exit(code or 0)
-
-
-def _say(sentence: str, code: int) -> int:
-    print(f"quarry: {sentence}", file=sys.stderr)
-    return code
+    app()

@@ -12,6 +12,7 @@ from rich.console import Console
 from cli.progress import listener
 from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
+from pipeline.manifest import dataset_receipt
 from pipeline.recipe import load_recipe
 from pipeline.run import Run, execute, load_run, open_run
 from pipeline.run import clean as remove_old
@@ -69,7 +70,7 @@ def clean(directory: Directory, as_json: Json = False) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """What a run holds and what this execution did, as plain data."""
-    dataset = run.store.read_json("dataset/receipt.json") if run.store.exists("dataset/receipt.json") else None
+    dataset = dataset_receipt(run)
     return {
         "run": run.store.root,
         "name": run.recipe.name,

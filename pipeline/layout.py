@@ -23,6 +23,8 @@ from pipeline.side import Side, Worker
 from pipeline.storage import Storage
 
 Receipt = dict[str, Any]
+RECEIPT_KEYS = ("pass", "shard", "fingerprint", "input", "corpus", "documents", "decisions", "stages", "peak_memory")
+PREPARED_KEYS = ("stage", "seconds", "corpus", "shards", "retry")
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,22 @@ class PassFolder:
         self.store.write_json(f"{self.path}/receipts/{receipt['shard']}.json", receipt)
 
     def receipts(self) -> dict[str, Receipt]:
-        """The receipts whose files are there, by shard: a receipt without its documents proves nothing."""
+        """The receipts whose files are there, by shard: a damaged one, or one without its files, proves nothing."""
         found = {}
         for name in self.store.names(f"{self.path}/receipts"):
             if not name.endswith(".json"):
                 continue
-            receipt = self.store.read_json(f"{self.path}/receipts/{name}")
-            documents = receipt["documents"]
-            if documents.get("discarded") or self.store.size(documents["path"]) == documents["bytes"]:
+            receipt = self.store.read_record(f"{self.path}/receipts/{name}", *RECEIPT_KEYS)
+            if receipt and all(self._is_there(receipt[what]) for what in ("documents", "decisions")):
                 found[receipt["shard"]] = receipt
         return found
 
+    def _is_there(self, file: Mapping[str, Any]) -> bool:
+        return bool(file.get("discarded")) or self.store.size(file["path"]) == file["bytes"]
+
     def prepared(self) -> Mapping[str, Any] | None:
         """What `prepare` left: the shards it planned, if it plans any; None where it has not ended."""
-        path = f"{self.path}/prepared.json"
-        return self.store.read_json(path) if self.store.exists(path) else None
+        return self.store.read_record(f"{self.path}/prepared.json", *PREPARED_KEYS)
 
     def write_prepared(self, content: Mapping[str, Any]) -> None:
         self.store.write_json(f"{self.path}/prepared.json", content)
@@ -97,14 +100,12 @@ def pass_folders(store: Storage) -> list[str]:
 @contextmanager
 def locked(store: Storage) -> Iterator[None]:
     """Hold the run for this process; UsageError where another process holds it. A killed holder's lock is free."""
-    if store.local:
-        os.makedirs(store.full(""), exist_ok=True)
-        path = store.full(".lock")
-    else:
-        path = os.path.join(
-            tempfile.gettempdir(), f"quarry-{hashlib.blake2b(store.root.encode()).hexdigest()[:16]}.lock"
-        )
+    path = store.full(".lock")
+    if not store.local:
+        run = hashlib.blake2b(store.root.encode(), digest_size=8).hexdigest()
+        path = os.path.join(tempfile.gettempdir(), f"quarry-{run}.lock")
     try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise UsageError(f"cannot write to '{store.root}' ({error.strerror}); choose another --out.") from None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.layout import Receipt
     from pipeline.run import Run
 
+DATASET_RECEIPT = "dataset/receipt.json"
 PACKAGES = ("pyarrow", "numpy", "numba", "ray", "datasketch", "presidio-analyzer", "scancode-toolkit", "tokenizers")
 
 
@@ -47,8 +48,14 @@ def build_manifest(run: Run) -> dict[str, Any]:
             }
             for this in run.passes
         ],
-        "dataset": run.store.read_json("dataset/receipt.json") if run.store.exists("dataset/receipt.json") else None,
+        "dataset": dataset_receipt(run),
     }
+
+
+def dataset_receipt(run: Run) -> dict[str, Any] | None:
+    """The receipt of `dataset/` where it was made of this run's last pass; None where it is another's, or missing."""
+    held = run.store.read_record(DATASET_RECEIPT, "fingerprint", "files", "documents", "digest")
+    return held if held and held["fingerprint"] == run.passes[-1].fingerprint else None
 
 
 def merge_stages(receipts: Iterable[Receipt]) -> list[dict[str, Any]]:

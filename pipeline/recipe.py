@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,8 @@ def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = (), *, n
         Pass(name, tuple(NamedStage(e.name, e.kind, _build(path, e, catalog[e.kind], need_files)) for e in listed))
         for name, listed in entries.items()
     )
+    if not re.fullmatch(r"[\w.-][\w .-]*", content["name"]):
+        raise UsageError(f"{path}: name {content['name']!r} may hold letters, digits, blanks and '_.-' only.")
     _check_names(path, built)
     _check_chain(path, built)
     return Recipe(content["name"], content["repositories"], built)
@@ -126,8 +129,10 @@ def _read(path: str) -> dict[str, Any]:
     try:
         with fsspec.open(path, "r", encoding="utf-8") as file:
             content = yaml.load(file, _Loader)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise UsageError(f"cannot read recipe '{path}' ({getattr(error, 'strerror', None) or error}).") from None
+    except RecursionError:
+        raise UsageError(f"{path}: it is nested too deeply for a recipe.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -153,7 +158,7 @@ def _entries(path: str, part: str, listed: Any, catalog: Catalog, folder: str) -
             )
         (kind, fields), *_ = item.items()
         if kind not in catalog:
-            raise UsageError(f"{path}: pass '{part}': there is no stage '{kind}'{_nearest(kind, catalog)}.")
+            raise UsageError(f"{path}: pass '{part}': there is no stage '{kind}'{_nearest(str(kind), catalog)}.")
         if not isinstance(fields or {}, dict):
             raise UsageError(f"{path}: stage '{kind}': its fields are written '{{field: value}}', not {fields!r}.")
         fields = dict(fields or {})
@@ -182,8 +187,10 @@ def _override(
             content[target] = _absolute(raw, os.getcwd()) if target == "repositories" else raw
             continue
         name, dot, field = target.partition(".")
+        if not dot:
+            raise UsageError(f"--set {text}: write {name}.FIELD=value.")
         named = [entry for entry in entries if entry.name == name]
-        if not dot or not named:
+        if not named:
             raise UsageError(f"--set {text}: {path} has no stage '{name}'{_nearest(name, [e.name for e in entries])}.")
         kind = catalog[named[0].kind]
         is_path = isinstance(value, str) and field in kind.model_fields and is_content(kind, field)
@@ -246,7 +253,7 @@ def _known(path: str, what: str, content: Mapping[str, Any], allowed: Sequence[s
 
 
 def _nearest(name: str, allowed: Iterable[str]) -> str:
-    options = sorted(allowed)
+    options = sorted(map(str, allowed))
     close = difflib.get_close_matches(name, options, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ";"
     return f"{hint} Allowed: {', '.join(options)}" if options else f"{hint} none is allowed here"

@@ -28,8 +28,8 @@ SCHEMES = ("https", "http", "ssh", "git", "file")
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")  # these have owner/name, and may go without https
 
 _GITHUB = re.compile(r"(?P<path>[A-Za-z0-9](?:[A-Za-z0-9_-])*/[A-Za-z0-9._-]+)(?:@(?P<ref>.*))?")
-_SCP = re.compile(r"(?P<user>[\w.+-]+)@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^@]+?)(?:@(?P<ref>.*))?")
-_BAD_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/$|\.$|\.lock$|^$")
+_SCP = re.compile(r"(?P<user>[\w.+-]+)@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^@\s?#]+?)(?:@(?P<ref>.*))?")
+_BAD_REF = re.compile(r"^[-/]|^@$|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/$|\.$|\.lock$|^$")
 _PLAIN = re.compile(r"[\w./~+-]+")  # holds no credentials: neither user@ nor ?token=
 
 
@@ -58,7 +58,7 @@ def read_repositories(path: str) -> RepositoryList:
             text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: the repository list is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise UsageError(f"cannot read the repository list '{path}' ({reason}).") from None
     return parse_repositories(text, path, os.path.dirname(path) if "://" not in path else "/")
@@ -157,6 +157,8 @@ def _local_url(path: str) -> _Repository:
 
 
 def _file(path: Path, ref: str | None) -> _Repository:
+    if str(path) != str(path).strip() or path == Path("/"):
+        raise _Malformed("is no folder of a repository (write no blank before the @)")
     parts = ["localhost", *_without_git(str(path).removesuffix("/.git")).split("/")[1:]]
     return _Repository(path.as_uri(), "/".join(parts[-2:]), path.as_uri(), _checked(ref))
 

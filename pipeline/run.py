@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.errors import UsageError
+from pipeline.errors import RunFailed, UsageError
 from pipeline.fingerprint import digest_bytes, fingerprint, stage_identity
 from pipeline.law import schema_after
 from pipeline.layout import PassFolder, Receipt, locked, pass_folders, remove_scratch
 from pipeline.manifest import build_manifest
 from pipeline.recipe import Catalog, Pass, Recipe, load_recipe, recipe_name
 from pipeline.repositories import read_repositories
-from pipeline.shard_task import ShardTask
+from pipeline.shard_task import FULL, ShardTask
 from pipeline.side import Corpus, Executor, Worker
 from pipeline.storage import Storage
 
@@ -165,18 +165,26 @@ def load_run(out: str, catalog: Catalog) -> Run:
     if not store.exists("recipe.yaml"):
         raise UsageError(f"'{out}' holds no run: there is no recipe.yaml in it; give the --out of a 'quarry run'.")
     path = store.full("recipe.yaml")
-    manifest = store.read_json("manifest.json") if store.exists("manifest.json") else {}
-    if manifest.get("recipe") != digest_bytes(store.read_bytes("recipe.yaml")):
+    if not is_recorded(store, store.read_bytes("recipe.yaml")):
         return open_run(load_recipe(path, catalog), out)
-    recipe = load_recipe(path, catalog, need_files=False)
+    manifest = store.read_json("manifest.json")
     list_folder = PassFolder(store, manifest["repository_list"])
     names = store.names(f"{list_folder.path}/documents")
+    recipe = load_recipe(path, catalog, need_files=False)
     tables = [store.read_table(f"{list_folder.path}/documents/{name}") for name in names]
     run = Run(recipe, store, pa.concat_tables(tables), [], list_folder, [])
     for part, recorded in zip(recipe.passes, manifest["passes"], strict=True):
         folder = PassFolder(store, recorded["folder"])
         run.passes.append(PassRun(part, folder, recorded["fingerprint"], folder.receipts(), folder.prepared()))
     return run
+
+
+def is_recorded(store: Storage, resolved: bytes) -> bool:
+    """Whether the manifest is whole, and records a run of just this resolved recipe."""
+    manifest = store.read_record("manifest.json", "recipe", "repository_list", "passes")
+    if manifest is None or manifest["recipe"] != digest_bytes(resolved):
+        return False
+    return bool(store.names(f"{manifest['repository_list']}/documents"))
 
 
 def execute(
@@ -192,28 +200,42 @@ def execute(
 
     Raises UsageError before anything is done, RunFailed (and its kin) where it stops; finished shards stay.
     """
+    open_run(recipe, out)  # what is wrong with the request is told before anything is written
     store = Storage(out)
-    with locked(store), ExitStack() as stack:
+    with locked(store), _full_disk_is_told(out), ExitStack() as stack:
         run = open_run(recipe, out)
         for warning in run.warnings:
             listener.note(warning)
+        worker_pool = _Lazy(stack, start_executor)
+        worked = any(run.todo())
+        if worked:
+            worker_pool.get()
         resolved = recipe.resolved().encode()
         if not store.exists("recipe.yaml") or store.read_bytes("recipe.yaml") != resolved:
             store.write_bytes("recipe.yaml", resolved)
-        worker_pool = _Lazy(stack, start_executor)
-        worked = False
+        run.write_list()
         for number, this in enumerate(run.passes):
             if this.retries or not this.is_complete(run.inputs(number)):
-                worked = True
                 _materialise(run, number - 1, worker_pool, listener)
                 _complete(run, number, worker_pool, listener)
         published = publish(run)
-        if worked or published or not store.exists("manifest.json"):
+        discarded = discard_intermediate and _discard(run)
+        if worked or published or discarded or not is_recorded(store, resolved):
             store.remove_unfinished()
-            if discard_intermediate:
-                _discard(run)
             store.write_json("manifest.json", build_manifest(run))
     return run
+
+
+@contextmanager
+def _full_disk_is_told(out: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise RunFailed(
+            f"no space left to write in '{out}' ({error.strerror}); free some and run again, finished shards stay."
+        ) from None
 
 
 class _Lazy:
@@ -232,7 +254,6 @@ class _Lazy:
 def _materialise(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
     """Make the documents of pass `number` again where they were discarded: the next pass has to read them."""
     if number < 0:
-        run.write_list()
         return
     receipts = run.passes[number].receipts
     discarded = [shard for shard, receipt in receipts.items() if receipt["documents"].get("discarded")]
@@ -306,8 +327,9 @@ def digest_of(inputs: Digests) -> str:
     return digest_bytes("".join(f"{shard} {digest}\n" for shard, digest in sorted(inputs.items())).encode())
 
 
-def _discard(run: Run) -> None:
-    """Delete the documents of passes before redaction: nothing but them holds the text as it was found."""
+def _discard(run: Run) -> bool:
+    """Delete the documents of passes before redaction, which alone hold the text as it was found; True if any stood."""
+    found = False
     redacting = [n for n, this in enumerate(run.passes) if any("text" in s.stage.writes for s in this.part.stages)]
     given = schema.REPOSITORY
     for this in run.passes[: redacting[-1] if redacting else 0]:
@@ -316,9 +338,12 @@ def _discard(run: Run) -> None:
         if "text" not in given.names:
             continue
         for receipt in this.receipts.values():
-            receipt["documents"]["discarded"] = True
-            this.folder.write_receipt(receipt)
-            run.store.remove(receipt["documents"]["path"])
+            if not receipt["documents"].get("discarded"):
+                found = True
+                receipt["documents"]["discarded"] = True
+                this.folder.write_receipt(receipt)
+                run.store.remove(receipt["documents"]["path"])
+    return found
 
 
 def clean(run: Run) -> list[str]:

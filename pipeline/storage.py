@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import RunFailed, UsageError
+
 ROW_GROUP_BYTES = 8 << 20
 DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac"})  # a dictionary of these would only cost time
 TEMPORARY = ".tmp-"  # part of the name of every file that is still being written
@@ -27,8 +29,13 @@ class Storage:
     """A folder; every path given to it is relative, with forward slashes."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = os.fspath(root).rstrip("/") or "/"
-        self.fs, self.base = fsspec.core.url_to_fs(self.root)
+        self.root = os.fspath(root).rstrip("/")
+        if not self.root or "\0" in self.root:
+            raise UsageError(f"'{root}' is no directory for a run; name one.")
+        try:
+            self.fs, self.base = fsspec.core.url_to_fs(self.root)
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"'{self.root}' cannot be used ({_first_line(error)}).") from None
         self.local = "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
 
     def __reduce__(self) -> tuple[type[Storage], tuple[str]]:
@@ -66,6 +73,14 @@ class Storage:
     def read_json(self, path: str) -> Any:
         return json.loads(self.read_bytes(path))
 
+    def read_record(self, path: str, *keys: str) -> dict[str, Any] | None:
+        """A JSON object with at least `keys`; None where there is none, or it is damaged and so proves nothing."""
+        try:
+            found = self.read_json(path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return found if isinstance(found, dict) and found.keys() >= set(keys) else None
+
     def write_table(self, path: str, table: pa.Table) -> bytes:
         """Write `table` as Parquet and return the bytes that were written."""
         data = parquet_bytes(table)
@@ -73,8 +88,16 @@ class Storage:
         return data
 
     def read_table(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-        with self.fs.open(self.full(path), "rb") as file:
-            return pq.ParquetFile(file).read(columns=None if columns is None else list(columns))
+        """A Parquet file, or these columns of it. Raises RunFailed where the file is damaged."""
+        try:
+            with self.fs.open(self.full(path), "rb") as file:
+                return pq.ParquetFile(file).read(columns=None if columns is None else list(columns))
+        except (pa.ArrowInvalid, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise RunFailed(
+                f"'{self.full(path)}' is damaged ({_first_line(error)}); remove it and run again."
+            ) from None
 
     def read_schema(self, path: str) -> pa.Schema:
         with self.fs.open(self.full(path), "rb") as file:
@@ -88,14 +111,14 @@ class Storage:
         """Bytes of the file, or None where there is none."""
         try:
             return int(self.fs.size(self.full(path)))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def names(self, path: str = "") -> list[str]:
         """Names of files and folders right below `path`, sorted; none where it does not exist."""
         try:
             found: Iterable[str] = self.fs.ls(self.full(path), detail=False)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 
@@ -118,6 +141,10 @@ class Storage:
                 for name in files:
                     if TEMPORARY in name:
                         os.unlink(os.path.join(folder, name))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0].rstrip(".")
 
 
 def parquet_bytes(table: pa.Table) -> bytes:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.errors import QuarryError
+from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes
 from pipeline.run import Run
 from reports import words
@@ -32,11 +32,11 @@ LISTED = 100  # repositories or documents that are listed one by one
 def write_report(run: Run, mask: Mask) -> str:
     """Write report/index.html of a completed run and return its path; an unchanged run's page stays as it is.
 
-    `mask` redacts a text; every excerpt of a document goes through it. QuarryError where the run is not complete.
+    `mask` redacts a text; every excerpt of a document goes through it. UsageError where the run is not complete.
     """
     run, store = settled(run), run.store
     if not store.exists("manifest.json") or not is_done(run):
-        raise QuarryError(f"the run in '{store.root}' is not complete; finish it with 'quarry run', then report again.")
+        raise UsageError(f"the run in '{store.root}' is not complete; finish it with 'quarry run', then report again.")
     made_from = _made_from(run)
     path = f"{store.root}/{PAGE}"
     if store.exists(RECEIPT) and store.exists(PAGE):

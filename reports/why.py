@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import QuarryError
+from pipeline.errors import UsageError
 from pipeline.run import Run
 from reports.rows import decision_tables, is_done, settled
 from reports.why_document import DocumentAnswer, about_document
@@ -22,7 +22,7 @@ Answer = DocumentAnswer | RepositoryAnswer
 def why(run: Run, target: str) -> Answer:
     """What became of `target`: the id of a document or a repository, OWNER/REPO, or OWNER/REPO:PATH.
 
-    Raises QuarryError, with the nearest names, where the run knows no such thing.
+    Raises UsageError, with the nearest names, where the run knows no such thing.
     """
     run, target = settled(run), target.strip()
     repository = _repository(run, target)
@@ -36,7 +36,7 @@ def why(run: Run, target: str) -> Answer:
     if re.fullmatch("[0-9a-fA-F]{32}", target):
         answer = about_document(run, target.lower())
         if answer is None:
-            raise QuarryError(
+            raise UsageError(
                 f"no document of the run in '{run.store.root}' has the id '{target}'; "
                 "ask by OWNER/REPO:PATH, as ids differ from commit to commit."
             )
@@ -44,7 +44,7 @@ def why(run: Run, target: str) -> Answer:
     name = target.rpartition(":")[0] or target
     known = {repo.casefold(): repo for repo in run.repositories["repo"].to_pylist()}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
-    raise QuarryError(
+    raise UsageError(
         f"the run in '{run.store.root}' lists no repository '{name}'"
         + (f"; did you mean {_either(known[key] for key in near)}?" if near else "; see the recipe's repository list.")
     )
@@ -62,7 +62,7 @@ def _repository(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
-    """The id of the repository's document at `path`; QuarryError with the nearest paths where there is none."""
+    """The id of the repository's document at `path`; UsageError with the nearest paths where there is none."""
     places: dict[str, set[str]] = {}
     for table in _rows_of(run, repository["repo"], ["id", "repo", "path"]):
         for document, found in zip(table["id"].to_pylist(), table["path"].to_pylist(), strict=True):
@@ -72,14 +72,14 @@ def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
     if len(ids) == 1:
         return ids[0]
     if ids:
-        raise QuarryError(
+        raise UsageError(
             f"'{repository['repo']}:{path}' was read at {len(ids)} commits; ask for one of the ids {', '.join(ids)}."
         )
     near = difflib.get_close_matches(path, places, n=3, cutoff=0.4)
     hint = (
         f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository['repo']} tells what became of it."
     )
-    raise QuarryError(f"'{path}' is no document of '{repository['repo']}' in this run{hint}")
+    raise UsageError(f"'{path}' is no document of '{repository['repo']}' in this run{hint}")
 
 
 def _rows_of(run: Run, repo: str, columns: Sequence[str]) -> Iterator[pa.Table]:

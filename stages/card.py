@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from pipeline.manifest import merge_stages
 from pipeline.run import Run
@@ -23,18 +24,18 @@ SIZES = (
 def dataset_card(run: Run) -> str:
     """README.md of the dataset, Markdown with YAML front matter as the Hub reads it."""
     total = _count(run, [])[0]
+    front_matter = {
+        "pretty_name": run.recipe.name,
+        "license": "other",
+        "license_name": "mixed-see-attribution",
+        "license_link": "ATTRIBUTION.md",
+        "language": ["code"],
+        "task_categories": ["text-generation"],
+        "size_categories": [_size_category(total["documents"])],
+        "configs": [{"config_name": "default", "data_files": "data/*.parquet"}],
+    }
     return f"""---
-pretty_name: {run.recipe.name}
-license: other
-license_name: mixed-see-attribution
-license_link: ATTRIBUTION.md
-language: [code]
-task_categories: [text-generation]
-size_categories: [{_size_category(total["documents"])}]
-configs:
-- config_name: default
-  data_files: data/*.parquet
----
+{yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True)}---
 
 # {run.recipe.name}
 

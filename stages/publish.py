@@ -11,11 +11,11 @@ from typing import Any
 
 from pipeline.fingerprint import digest_bytes
 from pipeline.layout import pass_folders
+from pipeline.manifest import DATASET_RECEIPT, dataset_receipt
 from pipeline.run import PassRun, Run
 from pipeline.storage import Storage
 from stages.card import attribution, dataset_card
 
-RECEIPT = "dataset/receipt.json"
 TOKENIZER = "tokenizer.json"
 
 
@@ -25,7 +25,7 @@ def publish(run: Run) -> bool:
     if "input_ids" not in last.part.stages[-1].stage.gives.names or _published(run, last):
         return False
     store = run.store
-    store.remove(RECEIPT)
+    store.remove(DATASET_RECEIPT)
     _retire_claims(store, last.folder.path)
     for shard, receipt in sorted(last.receipts.items()):
         target = f"dataset/data/{shard}.parquet"
@@ -43,16 +43,22 @@ def publish(run: Run) -> bool:
     }
     for name, data in papers.items():
         store.write_bytes(f"dataset/{name}", data)
-    store.write_json(RECEIPT, _receipt(last, {name: digest_bytes(data) for name, data in papers.items()}))
+    store.write_json(DATASET_RECEIPT, _receipt(last, {name: digest_bytes(data) for name, data in papers.items()}))
     return True
 
 
 def _published(run: Run, last: PassRun) -> bool:
-    if not run.store.exists(RECEIPT):
+    """Whether `dataset/` holds just the shards of this tokenization and all papers, by its receipt."""
+    held = dataset_receipt(run)
+    if held is None:
         return False
-    held: dict[str, Any] = run.store.read_json(RECEIPT)
-    data = {f"data/{shard}.parquet": receipt["documents"]["digest"] for shard, receipt in last.receipts.items()}
-    return bool(held["fingerprint"] == last.fingerprint and held["files"].items() >= data.items())
+    data = {f"data/{shard}.parquet": receipt["documents"] for shard, receipt in last.receipts.items()}
+    return (
+        all(f"dataset/{name}" == documents["path"] for name, documents in data.items())
+        and held["files"].items() >= {name: documents["digest"] for name, documents in data.items()}.items()
+        and {f"data/{name}" for name in run.store.names("dataset/data")} == data.keys()
+        and all(run.store.exists(f"dataset/{name}") for name in held["files"])
+    )
 
 
 def _receipt(last: PassRun, papers: dict[str, str]) -> dict[str, Any]:
@@ -74,5 +80,6 @@ def _retire_claims(store: Storage, current: str) -> None:
             continue
         for name in store.names(f"{folder}/receipts"):
             path = f"{folder}/receipts/{name}"
-            if path.endswith(".json") and store.read_json(path)["documents"]["path"].startswith("dataset/"):
+            receipt = store.read_record(path, "documents")
+            if receipt is None or receipt["documents"]["path"].startswith("dataset/"):
                 store.remove(path)

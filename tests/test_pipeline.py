@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
+from pipeline.errors import RunFailed
 from pipeline.run import load_run
 from recipes.demo_repositories import build
 from stages.catalog import CATALOG
@@ -323,3 +324,31 @@ def test_plan_says_what_would_run_and_does_nothing(folder: Path, run: Path, tmp_
         "run", folder / "recipe.yaml", "--out", run, "--plan", "--json", "--set", "deduplicate.threshold=0.8"
     )
     assert [row["to_do"] for row in json.loads(changed.stdout)["passes"]] == [False, False, False, True, True]
+
+
+def test_damaged_files_of_a_run_are_made_again_or_named(tmp_path: Path) -> None:
+    recipe, out = tmp_path / "plain.yaml", tmp_path / "run"
+    recipe.write_text(PLAIN.format(input=_two_repositories(tmp_path)))
+    run_whole(recipe, out)
+    whole = contents(out) | data_of(out)
+    for pattern in ("02-*/receipts/00000.json", "*/prepared.json", "manifest.json", "dataset/receipt.json"):
+        for damage in ("", "{}", '{"documents": ', "[]"):
+            for path in out.glob(pattern):
+                path.write_text(damage)
+            run_whole(recipe, out)
+            assert contents(out) | data_of(out) == whole, (pattern, damage)
+            json.loads((out / "manifest.json").read_text())
+    for pattern in ("03-*/decisions/00000.parquet", "dataset/data/00001.parquet", "dataset/README.md"):
+        for path in out.glob(pattern):
+            path.unlink()
+        run_whole(recipe, out)
+        assert contents(out) | data_of(out) == whole, pattern
+        assert (out / "dataset/README.md").exists()
+    (damaged,) = out.glob("02-*/documents/00000.parquet")
+    damaged.write_bytes(b"x" * damaged.stat().st_size)
+    recipe.write_text(recipe.read_text().replace("quality]", "{quality: {drop_xml: false}}]"))
+    with pytest.raises(RunFailed, match=r"00000.parquet' is damaged .*; remove it and run again"):
+        run_whole(recipe, out)
+    damaged.unlink()
+    run_whole(recipe, out)
+    assert data_of(out) == {name: data for name, data in whole.items() if "/" not in name}
