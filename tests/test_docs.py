@@ -6,13 +6,18 @@ import ast
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from cli.main import app
+from pipeline.law import judge
+from pipeline.side import Side, Worker
+from pipeline.storage import Storage
 from reports.reference import pages
 from stages.catalog import CATALOG
+from tests.toy import documents
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -73,6 +78,25 @@ def test_every_command_has_help_and_is_documented() -> None:
     for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
         assert command.help, command.name
         assert f"quarry {command.name}" in readme, command.name
+
+
+def test_the_stage_the_readme_adds_works(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 15
+    names: dict[str, Any] = {}
+    exec(code, names)
+    shard = documents(["x", "long enough to be kept"])
+    side = Side(Storage(tmp_path), "pass/side", tmp_path, Worker(), "00000")
+    stage = names["Short"](minimum=5)
+    kept, decisions = judge(stage, "short", shard, side)
+    assert kept["text"].to_pylist() == ["long enough to be kept"]
+    assert stage.explain(decisions.to_pylist()[0]) == "it has fewer than 5 bytes"
+
+
+def test_no_page_has_a_placeholder() -> None:
+    for page in PAGES:
+        assert not re.search(r"^[A-Z_]{5,}$", page.read_text(), re.MULTILINE), page.name
 
 
 def test_every_test_a_guarantee_names_exists() -> None:
