@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from pipeline.manifest import merge_stages
-from pipeline.run import load_run
+from pipeline.state import load_run
 from stages.catalog import CATALOG
 
 

@@ -10,7 +10,7 @@ import typer
 from cli.run import Directory, Json
 from pii.redact import mask
 from pipeline.manifest import merge_stages
-from pipeline.run import Run, load_run
+from pipeline.state import Run, load_run
 from reports.report import write_report
 from reports.why import why as find_why
 from stages.catalog import CATALOG

@@ -14,8 +14,9 @@ from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
 from pipeline.manifest import dataset_receipt
 from pipeline.recipe import load_recipe
-from pipeline.run import Run, execute, load_run, open_run
 from pipeline.run import clean as remove_old
+from pipeline.run import execute
+from pipeline.state import Run, load_run, open_run
 from stages.catalog import CATALOG
 from stages.publish import publish
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import QuarryError
-from pipeline.run import load_run
+from pipeline.state import load_run
 from reports.figures import read_figures
 from reports.why import Answer, why
 from reports.why_repository import RepositoryAnswer

@@ -301,7 +301,7 @@ def engine() -> AnalyzerEngine:
         PrivateKeyRecognizer(),
     ]
     return AnalyzerEngine(
-        registry=RecognizerRegistry(recognizers, supported_languages=[LANGUAGE]),
+        RecognizerRegistry(recognizers, supported_languages=[LANGUAGE]),
         nlp_engine=NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": "none"}]),
         supported_languages=[LANGUAGE],
         context_aware_enhancer=_NoContext(),

@@ -16,7 +16,7 @@ from pipeline.fingerprint import digest_bytes, stage_identity
 
 if TYPE_CHECKING:
     from pipeline.layout import Receipt
-    from pipeline.run import Run
+    from pipeline.state import Run
 
 DATASET_RECEIPT = "dataset/receipt.json"
 PACKAGES = ("pyarrow", "numpy", "numba", "ray", "datasketch", "presidio-analyzer", "scancode-toolkit", "tokenizers")

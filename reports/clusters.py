@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.run import Run
+from pipeline.state import Run
 from reports.excerpts import DiffRow, Mask, find_texts, side_by_side
 from reports.figures import Cluster
 from reports.rows import decision_tables, duplicates

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.run import Run
+from pipeline.state import Run
 from reports.rows import document_path, input_path, read_rows
 
 Mask = Callable[[str], str]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import schema
-from pipeline.run import Run
+from pipeline.state import Run
 from reports.funnel import PassFigures, StageFigures, pass_figures, stage_figures
 from reports.rows import decision_tables, document_path, duplicates, json_columns
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.law import schema_after
 from pipeline.manifest import merge_stages
-from pipeline.run import PassRun, Run
+from pipeline.state import PassRun, Run
 
 
 class StageFigures(NamedTuple):

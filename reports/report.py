@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline import schema
 from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes
-from pipeline.run import Run
+from pipeline.state import Run
 from reports import words
 from reports.clusters import cluster_details, size_classes
 from reports.excerpts import Mask, contexts, examples, sentence

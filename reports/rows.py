@@ -17,7 +17,7 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.run import PassRun, Run
+from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
 
 DECIDED = ("id", "repo", "path", "stage", "action", "reason", "detail", "entity")  # enough to explain a decision

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
-from pipeline.run import Run
+from pipeline.state import Run
 from reports.rows import decision_tables, is_done, settled
 from reports.why_document import DocumentAnswer, about_document
 from reports.why_repository import RepositoryAnswer, about_repository, documents_of

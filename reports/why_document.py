@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipeline.run import Run
 from pipeline.stage import Stage
+from pipeline.state import Run
 from reports.rows import DECIDED, decision_tables, document_path, duplicates, input_path, is_done, read_rows
 from reports.words import counted, entities
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.run import Run
+from pipeline.state import Run
 from reports.rows import DECIDED, decision_tables, document_path, is_done
 from reports.words import counted, entities, reason_words
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.run import Run
+from pipeline.state import Run
 
 
 def reason_words(run: Run, stage: str, reason: str) -> str:

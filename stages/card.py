@@ -8,7 +8,7 @@ import pyarrow as pa
 import yaml
 
 from pipeline.manifest import merge_stages
-from pipeline.run import Run
+from pipeline.state import Run
 
 SIZES = (
     (1_000, "n<1K"),

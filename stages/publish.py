@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.fingerprint import digest_bytes
 from pipeline.layout import pass_folders
 from pipeline.manifest import DATASET_RECEIPT, dataset_receipt
-from pipeline.run import PassRun, Run
+from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
 from stages.card import attribution, dataset_card
 

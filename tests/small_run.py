@@ -16,9 +16,10 @@ from pipeline import schema
 from pipeline.decisions import decide, drop
 from pipeline.inline import InlineExecutor
 from pipeline.recipe import load_recipe
-from pipeline.run import Run, execute
+from pipeline.run import execute
 from pipeline.side import Corpus, Side
 from pipeline.stage import Outcome, Stage
+from pipeline.state import Run
 from stages.publish import publish
 
 COMMIT = "c0ffee" + "0" * 34

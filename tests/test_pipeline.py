@@ -18,7 +18,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from pipeline.errors import RunFailed
-from pipeline.run import load_run
+from pipeline.state import load_run
 from recipes.demo_repositories import build
 from stages.catalog import CATALOG
 from tests.gitrepos import commit_files, served
@@ -344,7 +344,7 @@ def test_damaged_files_of_a_run_are_made_again_or_named(tmp_path: Path) -> None:
         run_whole(recipe, out)
         assert contents(out) | data_of(out) == whole, pattern
         assert (out / "dataset/README.md").exists()
-    (damaged,) = out.glob("02-*/documents/00000.parquet")
+    (damaged,) = out.glob("01-*/documents/00000.parquet")
     damaged.write_bytes(b"x" * damaged.stat().st_size)
     recipe.write_text(recipe.read_text().replace("quality]", "{quality: {drop_xml: false}}]"))
     with pytest.raises(RunFailed, match=r"00000.parquet' is damaged .*; remove it and run again"):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import QuarryError
-from pipeline.run import Run, load_run
+from pipeline.state import Run, load_run
 from reports.excerpts import WIDTH, WINDOW, excerpt, side_by_side
 from reports.figures import Figures, read_figures
 from reports.report import PAGE, render, write_report

@@ -21,7 +21,8 @@ from pipeline.executor import RayExecutor
 from pipeline.inline import InlineExecutor
 from pipeline.layout import locked
 from pipeline.recipe import load_recipe
-from pipeline.run import Run, clean, execute, load_run
+from pipeline.run import clean, execute
+from pipeline.state import Run, load_run
 from pipeline.storage import Storage
 from tests.toy import CATALOG, Quiet
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import QuarryError
-from pipeline.run import Run, load_run
+from pipeline.state import Run, load_run
 from reports.why import why
 from reports.why_document import DocumentAnswer
 from reports.why_repository import RepositoryAnswer
