@@ -23,10 +23,11 @@ setup: .venv/.installed  ## make .venv with the locked versions of everything
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: setup  ## ruff, mypy --strict
+check: setup  ## ruff, mypy --strict, import arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_docs.py -k arrows
 
 format: setup  ## let ruff format and sort
 	$(BIN)/ruff check --fix .
