@@ -78,7 +78,7 @@ class Dataset:
         try:
             table = self.store.read_table(path, columns)
             return table.filter(pc.equal(table.column("split"), split)).select(["id", "text_start", "input_ids"])
-        except (pa.ArrowException, KeyError):
+        except (QuarryError, pa.ArrowException, KeyError):
             raise UsageError(
                 f"'{self.folder}/{path}' is no shard of tokens (columns {', '.join(columns)}); "
                 "tokenize again, or remove the file."
