@@ -44,7 +44,7 @@ class RayExecutor:
         self.workers = workers or 1
         self._address = address
         self._actors: list[Any] = []
-        self._gpus = 0.0
+        self._kind = (0.0, 1)  # of the pool's actors: GPUs, items at once
 
     def __enter__(self) -> RayExecutor:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -74,7 +74,13 @@ class RayExecutor:
         ray.shutdown()
 
     def map(
-        self, task: Callable[[Any, Worker], T], items: Iterable[Any], *, alone: bool = False, gpus: float = 0.0
+        self,
+        task: Callable[[Any, Worker], T],
+        items: Iterable[Any],
+        *,
+        alone: bool = False,
+        gpus: float = 0.0,
+        at_once: int = 1,
     ) -> Iterator[tuple[int, T]]:
         waiting = list(enumerate(items))
         if not waiting:
@@ -83,10 +89,11 @@ class RayExecutor:
             raise UsageError(
                 f"a stage asks for {gpus:g} GPUs a worker, and Ray has fewer; set the stage to use the CPU."
             )
-        actors = [self._start(gpus, cpus=0)] if alone else self._pool(gpus, len(waiting))
+        actors = [self._start(gpus, at_once, cpus=0)] if alone else self._pool(gpus, at_once, len(waiting))
         shared = ray.put(task)
-        free, lives = list(actors), dict.fromkeys(range(len(waiting)), LIVES)
+        free, lives = actors * at_once, dict.fromkeys(range(len(waiting)), LIVES)
         running: dict[Any, tuple[int, Any, Any]] = {}
+        replaced: dict[Any, Any] = {}  # an actor that died -> the one in its place
         waiting.reverse()
         try:
             while waiting or running:
@@ -107,7 +114,10 @@ class RayExecutor:
                                 "give the machine more memory or fewer workers and run again."
                             ) from None
                         waiting.append((index, item))
-                        free.append(self._replace(actor, gpus, alone))
+                        if actor not in replaced:  # it may have lost several items
+                            replaced[actor] = self._replace(actor, gpus, at_once, alone)
+                            free = [replaced[actor] if other == actor else other for other in free]
+                        free.append(replaced[actor])
                         continue
                     except RayTaskError as error:
                         raise _cause(error) from None
@@ -120,19 +130,19 @@ class RayExecutor:
             elif running:
                 self._stop()  # an error or an interrupt: what is still running is not wanted
 
-    def _pool(self, gpus: float, wanted: int) -> list[Any]:
-        if gpus != self._gpus:
+    def _pool(self, gpus: float, at_once: int, wanted: int) -> list[Any]:
+        if (gpus, at_once) != self._kind:
             self._stop()
-            self._gpus = gpus
+            self._kind = (gpus, at_once)
         while len(self._actors) < min(self.workers, wanted):
-            self._actors.append(self._start(gpus))
+            self._actors.append(self._start(gpus, at_once))
         return list(self._actors)
 
-    def _start(self, gpus: float, cpus: int = 1) -> Any:
-        return ray.remote(num_cpus=cpus, num_gpus=gpus)(_Actor).remote()
+    def _start(self, gpus: float, at_once: int, cpus: int = 1) -> Any:
+        return ray.remote(num_cpus=cpus, num_gpus=gpus, max_concurrency=at_once)(_Actor).remote()
 
-    def _replace(self, dead: Any, gpus: float, alone: bool) -> Any:
-        fresh = self._start(gpus, cpus=0 if alone else 1)
+    def _replace(self, dead: Any, gpus: float, at_once: int, alone: bool) -> Any:
+        fresh = self._start(gpus, at_once, cpus=0 if alone else 1)
         if not alone:
             self._actors[self._actors.index(dead)] = fresh
         return fresh

@@ -15,8 +15,9 @@ from typing import Any
 
 import fsspec
 
+from pipeline.content import change_files
 from pipeline.errors import UsageError
-from pipeline.stage import CONTENT, PLACEMENT, Stage
+from pipeline.stage import PLACEMENT, Stage
 
 
 def digest_bytes(data: bytes) -> str:
@@ -55,16 +56,4 @@ def _fields(stage: Stage) -> dict[str, Any]:
     for name, field in type(stage).model_fields.items():
         if PLACEMENT in field.metadata:
             del plain[name]
-        elif is_content(stage, name) and plain[name] is not None:
-            plain[name] = {"content": digest_file(plain[name])}
-    return plain
-
-
-def is_content(stage: Stage | type[Stage], name: str) -> bool:
-    """Whether a field is a path that counts by content (ContentFile, or ContentFile | None)."""
-    kind = stage if isinstance(stage, type) else type(stage)
-    field = kind.model_fields[name]
-    marks = list(field.metadata)
-    for argument in getattr(field.annotation, "__args__", ()):
-        marks.extend(getattr(argument, "__metadata__", ()))
-    return CONTENT in marks
+    return change_files(type(stage), plain, lambda path: {"content": digest_file(path)})

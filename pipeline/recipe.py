@@ -19,8 +19,8 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline import schema
+from pipeline.content import change_files, content_files
 from pipeline.errors import UsageError
-from pipeline.fingerprint import is_content
 from pipeline.law import schema_after
 from pipeline.stage import Stage
 
@@ -53,7 +53,7 @@ class Recipe:
     """A validated recipe; paths in it are absolute."""
 
     name: str
-    repositories: str
+    repositories: str | None  # the list of repositories; None where the first stage reads another source
     passes: tuple[Pass, ...]
 
     def resolved(self) -> str:
@@ -64,7 +64,8 @@ class Recipe:
             for named in part.stages:
                 fields: dict[str, Any] = {} if named.name == named.kind else {"as": named.name}
                 passes[part.name].append({named.kind: fields | named.stage.model_dump(mode="json")})
-        content = {"name": self.name, "repositories": self.repositories, "passes": passes}
+        listed = {"repositories": self.repositories} if self.repositories else {}
+        content = {"name": self.name, **listed, "passes": passes}
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -84,18 +85,21 @@ def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = (), *, n
         raise UsageError(f"{path}: 'passes' must map a name to a list of stages, such as 'filter: [license, select]'.")
     entries = {str(name): _entries(path, str(name), listed, catalog, folder) for name, listed in passes.items()}
     _override(path, content, [entry for listed in entries.values() for entry in listed], catalog, overrides)
-    for key in ("name", "repositories"):
-        if not isinstance(content.get(key), str) or not content[key]:
-            raise UsageError(f"{path}: '{key}' is missing or no text; write '{key}: ...' at the top of the recipe.")
     built = tuple(
         Pass(name, tuple(NamedStage(e.name, e.kind, _build(path, e, catalog[e.kind], need_files)) for e in listed))
         for name, listed in entries.items()
     )
+    needed = ("name", "repositories") if len(built[0].opener.takes) else ("name",)
+    for key in needed:
+        if not isinstance(content.get(key), str) or not content[key]:
+            raise UsageError(f"{path}: '{key}' is missing or no text; write '{key}: ...' at the top of the recipe.")
+    if "repositories" in content and "repositories" not in needed:
+        raise UsageError(f"{path}: 'repositories' goes unread, as '{built[0].stages[0].name}' reads another source.")
     if not re.fullmatch(r"[\w.-][\w .-]*", content["name"]):
         raise UsageError(f"{path}: name {content['name']!r} may hold letters, digits, blanks and '_.-' only.")
     _check_names(path, built)
     _check_chain(path, built)
-    return Recipe(content["name"], content["repositories"], built)
+    return Recipe(content["name"], content.get("repositories"), built)
 
 
 def recipe_name(path: str) -> str:
@@ -165,10 +169,7 @@ def _entries(path: str, part: str, listed: Any, catalog: Catalog, folder: str) -
         name = fields.pop("as", kind)
         if not isinstance(name, str) or not name.replace("_", "").isalnum():
             raise UsageError(f"{path}: stage '{kind}': 'as: {name}' is no name of letters, digits and underscores.")
-        for field in fields.keys() & catalog[kind].model_fields.keys():
-            if is_content(catalog[kind], field) and isinstance(fields[field], str):
-                fields[field] = _absolute(fields[field], folder)
-        entries.append(_Entry(name, kind, fields))
+        entries.append(_Entry(name, kind, _with_absolute_files(catalog[kind], fields, folder)))
     return entries
 
 
@@ -193,8 +194,7 @@ def _override(
         if not named:
             raise UsageError(f"--set {text}: {path} has no stage '{name}'{_nearest(name, [e.name for e in entries])}.")
         kind = catalog[named[0].kind]
-        is_path = isinstance(value, str) and field in kind.model_fields and is_content(kind, field)
-        named[0].fields[field] = _absolute(raw, os.getcwd()) if is_path else value
+        named[0].fields |= _with_absolute_files(kind, {field: value}, os.getcwd())
 
 
 def _build(path: str, entry: _Entry, kind: type[Stage], need_files: bool) -> Stage:
@@ -210,10 +210,9 @@ def _build(path: str, entry: _Entry, kind: type[Stage], need_files: bool) -> Sta
         message = first["msg"].removeprefix("Value error, ")
         value = f" {first['input']!r}:" if first["type"] != "missing" else ""
         raise UsageError(f"{where}, field '{field}':{value} {message[0].lower()}{message[1:].rstrip('.')}.") from None
-    for field in kind.model_fields if need_files else ():
-        value = getattr(stage, field)
-        if is_content(kind, field) and isinstance(value, str) and "://" not in value and not os.path.isfile(value):
-            raise UsageError(f"{where}, field '{field}': there is no file '{value}'.")
+    for field, file in content_files(stage) if need_files else ():
+        if "://" not in file and not os.path.isfile(file):
+            raise UsageError(f"{where}, field '{field}': there is no file '{file}'.")
     return stage
 
 
@@ -250,6 +249,10 @@ def _known(path: str, what: str, content: Mapping[str, Any], allowed: Sequence[s
     for key in content:
         if key not in allowed:
             raise UsageError(f"{path}: {what} has no key '{key}'{_nearest(str(key), allowed)}.")
+
+
+def _with_absolute_files(kind: type[Stage], fields: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    return change_files(kind, fields, lambda path: _absolute(path, folder))
 
 
 def _nearest(name: str, allowed: Iterable[str]) -> str:

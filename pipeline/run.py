@@ -140,6 +140,8 @@ def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: 
         this.receipts[receipt["shard"]] = receipt
         run.applied += 1
         listener.shard_finished(this.part.name, receipt)
+    for name in this.part.opener.temporary:
+        run.store.remove(f"{this.folder.path}/side/{name}")
     remove_scratch(run.store, this.folder.path)
     listener.pass_finished(this.part.name)
 

@@ -26,6 +26,21 @@ REPOSITORY = pa.schema(
     ]
 )
 
+# What a host says of its repositories; every column is null for a repository on another host.
+METADATA = pa.schema(
+    [
+        *REPOSITORY,
+        _column("stars", pa.int64(), "stars, at the time of asking"),
+        _column("forks", pa.int64(), "forks, at the time of asking"),
+        _column("fork_of", pa.string(), "owner/name it was forked from; null where it is no fork"),
+        _column("default_branch", pa.string(), "the host's default branch"),
+        _column("archived", pa.bool_(), "whether its owner made it read-only"),
+        _column("renamed_from", pa.string(), "owner/name in the list, where the host has moved it since"),
+        _column("license_hint", pa.string(), "the SPDX id the host shows for the whole repository; no finding of ours"),
+        _column("host_bytes", pa.int64(), "what the repository takes on its host with its whole history, bytes"),
+    ]
+)
+
 # One row of acquire's plan: a tree entry to read, or a repository that could not be read (then `reason` says why).
 PLAN = pa.schema(
     [
@@ -39,6 +54,9 @@ PLAN = pa.schema(
         _column("mode", pa.string(), "git's file mode: 100644, 100755, 120000 (symlink) or 160000 (submodule)"),
         _column("blob", pa.string(), "git's object id, 40 hex digits"),
         _column("size", pa.int64(), "bytes of the blob; null where the object is not there"),
+        _column("content", pa.string(), "the part of the side table `content` that holds the blob; null without one"),
+        _column("stars", pa.int64(), "the repository's stars; null where the host does not say"),
+        _column("fork", pa.bool_(), "whether the repository is a fork; null where the host does not say"),
         _column("reason", pa.string(), "why nothing can be read, one of acquire's reasons; null where there is a blob"),
         _column("detail", pa.string(), "evidence for `reason`, JSON"),
     ]
@@ -123,6 +141,7 @@ TOKENS_32 = pa.schema([f.with_type(pa.list_(pa.uint32())) if f.name == "input_id
 
 SCHEMAS = {
     "REPOSITORY": REPOSITORY,
+    "METADATA": METADATA,
     "PLAN": PLAN,
     "DOCUMENT": DOCUMENT,
     "DECISION": DECISION,

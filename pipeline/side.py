@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pipeline.storage import Storage
 
 RETRY = "retry"  # a file among the side inputs
+CACHE = "cache"  # a folder of the run, see Side.keep
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -28,6 +30,10 @@ class Worker:
 
     owner: str = ""
     kept: dict[str, Any] = field(default_factory=dict)
+    stopping: Event = field(default_factory=Event)  # set when the results of running tasks are not wanted any more
+
+    def __reduce__(self) -> tuple[type[Worker], tuple[()]]:
+        return Worker, ()  # what it keeps stays in its process
 
     def load(self, owner: str, name: str, loader: Callable[[], T]) -> T:
         """The object `name` of pass `owner`, made by `loader` the first time; another pass's objects are let go."""
@@ -51,8 +57,13 @@ class Executor(Protocol):
         *,
         alone: bool = False,
         gpus: float = 0.0,
+        at_once: int = 1,
     ) -> Iterator[tuple[int, T]]:
-        """`alone` runs on one worker of its own that ends with the call: a heavy index is loaded once, then freed."""
+        """`alone` runs on one worker of its own that ends with the call: a heavy index is loaded once, then freed.
+
+        `at_once` is how many items a worker has in hand, in threads: for tasks that wait for the network or for
+        another program, not for the CPU. They must not use `Worker.load`.
+        """
         ...
 
 
@@ -88,6 +99,15 @@ class Side:
 
     def get_bytes(self, name: str) -> bytes:
         return self.store.read_bytes(f"{self.folder}/{name}")
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Write a file that later preparations of any configuration may use again, such as a cache of answers."""
+        self.store.write_bytes(f"{CACHE}/{name}", data)
+
+    def kept(self, name: str) -> bytes | None:
+        """What `keep` wrote, by this preparation or an earlier one; None where there is nothing."""
+        path = f"{CACHE}/{name}"
+        return self.store.read_bytes(path) if self.store.exists(path) else None
 
     def retry_next_run(self) -> None:
         """Ask the next run to prepare again, upon the side inputs as they are: something failed that may pass."""
@@ -127,17 +147,24 @@ class Corpus:
     def read(self, shard: str, columns: Sequence[str] | None = None) -> pa.Table:
         return self.store.read_table(self.paths[shard], columns)
 
-    def map(self, task: Callable[[Any, Corpus, Side], T], items: Iterable[Any], *, alone: bool = False) -> list[T]:
+    def map(
+        self,
+        task: Callable[[Any, Corpus, Side], T],
+        items: Iterable[Any],
+        *,
+        alone: bool = False,
+        at_once: int = 1,
+    ) -> list[T]:
         """`task(item, corpus, side)` for every item, on the workers; the results in the order of the items.
 
-        `task` is a module-level function, or functools.partial of one. `alone`: see Executor.map.
+        `task` is a module-level function, or functools.partial of one. `alone`, `at_once`: see Executor.map.
         """
         if self.executor is None:
             raise RuntimeError("Corpus.map is called from prepare(), not from a task")
         listed = list(items)
         results: list[Any] = [None] * len(listed)
         remote = replace(self, executor=None, on_progress=None, side=replace(self.side, worker=Worker()))
-        pairs = self.executor.map(partial(_call, task, remote), listed, alone=alone)
+        pairs = self.executor.map(partial(_call, task, remote), listed, alone=alone, at_once=at_once)
         for done, (index, result) in enumerate(pairs, start=1):
             results[index] = result
             if self.on_progress:

@@ -52,6 +52,7 @@ class Stage(BaseModel):
     tables: ClassVar[tuple[str, ...]] = ()  # data files beside its module that the output depends on
     gpus: ClassVar[float] = 0.0  # GPUs a worker needs for it
     source: ClassVar[str | None] = None  # a side table of its own whose shards it reads, instead of the last pass's
+    temporary: ClassVar[tuple[str, ...]] = ()  # side tables that are removed when the pass is complete
 
     def prepare(self, corpus: Corpus, side: Side) -> None:
         """Write the side inputs, once, over all shards. Only the stage that opens a pass may implement it."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline import schema
 from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes, fingerprint, stage_identity
 from pipeline.layout import PassFolder, Receipt
 from pipeline.recipe import Catalog, Pass, Recipe, load_recipe, recipe_name
-from pipeline.repositories import read_repositories
+from pipeline.repositories import RepositoryList, read_repositories
 from pipeline.storage import Storage
 
 REPOSITORIES_A_SHARD = 10_000
@@ -110,7 +111,7 @@ class Run:
 
     def _list_shards(self) -> Iterator[tuple[str, pa.Table]]:
         table = self.repositories
-        for number, start in enumerate(range(0, table.num_rows, REPOSITORIES_A_SHARD)):
+        for number, start in enumerate(range(0, max(1, table.num_rows), REPOSITORIES_A_SHARD)):
             yield f"{number:05d}", table.slice(start, REPOSITORIES_A_SHARD)
 
 
@@ -123,7 +124,9 @@ def open_run(recipe: Recipe, out: str) -> Run:
             raise UsageError(f"'{out}' holds a run of recipe '{held}', not '{recipe.name}'; choose another --out.")
     elif set(store.names()) - {".lock", ".scratch"}:
         raise UsageError(f"'{out}' is not empty and holds no run; choose another --out.")
-    repositories = read_repositories(recipe.repositories)
+    repositories = RepositoryList(schema.REPOSITORY.empty_table(), [])
+    if recipe.repositories is not None:
+        repositories = read_repositories(recipe.repositories)
     digest = digest_bytes(repr(repositories.table.to_pylist()).encode())[:12]
     run = Run(
         recipe, store, repositories.table, repositories.warnings, PassFolder(store, f"00-repositories-{digest}"), []

@@ -8,8 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pipeline import schema
-from pipeline.fingerprint import is_content
-from pipeline.stage import PLACEMENT, Stage
+from pipeline.stage import CONTENT, PLACEMENT, Stage
 from stages.catalog import CATALOG
 
 NOTE = "Made from the code by `make docs`; do not edit.\n"
@@ -67,8 +66,8 @@ def _names(names: object) -> str:
 def _type(kind: type[Stage], field: str) -> str:
     info = kind.model_fields[field]
     words = _words(info.annotation)
-    if is_content(kind, field):
-        words = words.replace("str", "file")
+    if CONTENT in info.metadata:
+        words = "file"
     return words + (" (placement)" if PLACEMENT in info.metadata else "")
 
 
@@ -76,6 +75,8 @@ def _words(annotation: Any) -> str:
     """A type as a reader writes it, without pydantic's constraints."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
+        if CONTENT in arguments:
+            return "file"
         return _words(arguments[0])
     if origin is Literal:
         return " | ".join(repr(value) for value in arguments)

@@ -237,6 +237,9 @@ def _listing(stage: Acquire, repository: dict[str, Any], cloned: Clone) -> pa.Ta
         "mode": [entry.mode for entry in entries],
         "blob": [entry.oid for entry in entries],
         "size": [sizes.get(entry.oid) for entry in entries],
+        "content": [None] * count,
+        "stars": [None] * count,
+        "fork": [None] * count,
         "reason": [reason for reason, _ in judged],
         "detail": [None if reason is None else canonical_json(detail) for reason, detail in judged],
     }
