@@ -11,20 +11,22 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import pyarrow as pa
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipeline import schema
+from pipeline.about import About
 from pipeline.content import change_files, content_files
 from pipeline.errors import UsageError
 from pipeline.law import schema_after
 from pipeline.stage import Stage
 
 Catalog = Mapping[str, type[Stage]]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Recipe:
     name: str
     repositories: str | None  # the list of repositories; None where the first stage reads another source
     passes: tuple[Pass, ...]
+    about: About
 
     def resolved(self) -> str:
         """The recipe as YAML with every field spelt out, as it is kept in the run."""
@@ -65,7 +68,8 @@ class Recipe:
                 fields: dict[str, Any] = {} if named.name == named.kind else {"as": named.name}
                 passes[part.name].append({named.kind: fields | named.stage.model_dump(mode="json")})
         listed = {"repositories": self.repositories} if self.repositories else {}
-        content = {"name": self.name, **listed, "passes": passes}
+        about = self.about.model_dump(mode="json", exclude_defaults=True)
+        content = {"name": self.name, **listed, **({"about": about} if about else {}), "passes": passes}
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -76,7 +80,7 @@ def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = (), *, n
     `need_files=False` accepts that the files it names are gone, for looking at a run that was made with them.
     """
     content = _read(path)
-    _known(path, "the recipe", content, ("name", "repositories", "passes"))
+    _known(path, "the recipe", content, ("name", "repositories", "about", "passes"))
     folder = os.path.dirname(os.path.abspath(path)) if "://" not in path else path.rsplit("/", 1)[0]
     if isinstance(content.get("repositories"), str):
         content["repositories"] = _absolute(content["repositories"], folder)
@@ -99,7 +103,7 @@ def load_recipe(path: str, catalog: Catalog, overrides: Sequence[str] = (), *, n
         raise UsageError(f"{path}: name {content['name']!r} may hold letters, digits, blanks and '_.-' only.")
     _check_names(path, built)
     _check_chain(path, built)
-    return Recipe(content["name"], content.get("repositories"), built)
+    return Recipe(content["name"], content.get("repositories"), built, _about(path, content.get("about") or {}))
 
 
 def recipe_name(path: str) -> str:
@@ -199,21 +203,32 @@ def _override(
 
 def _build(path: str, entry: _Entry, kind: type[Stage], need_files: bool) -> Stage:
     where = f"{path}: stage '{entry.name}'"
-    for field in entry.fields:
+    stage = _validated(where, kind, entry.fields)
+    for field, file in content_files(stage) if need_files else ():
+        if "://" not in file and not os.path.isfile(file):
+            raise UsageError(f"{where}, field '{field}': there is no file '{file}'.")
+    return stage
+
+
+def _about(path: str, fields: Any) -> About:
+    if not isinstance(fields, dict):
+        raise UsageError(f"{path}: 'about' is written as fields, such as 'about: {{contact: me@example.org}}'.")
+    return _validated(f"{path}: 'about'", About, fields)
+
+
+def _validated(where: str, kind: type[Model], fields: Mapping[str, Any]) -> Model:
+    """The model of `fields`; UsageError, which begins with `where`, at the first that is wrong."""
+    for field in fields:
         if field not in kind.model_fields:
             raise UsageError(f"{where} has no field '{field}'{_nearest(str(field), kind.model_fields)}.")
     try:
-        stage = kind.model_validate(entry.fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         value = f" {first['input']!r}:" if first["type"] != "missing" else ""
         raise UsageError(f"{where}, field '{field}':{value} {message[0].lower()}{message[1:].rstrip('.')}.") from None
-    for field, file in content_files(stage) if need_files else ():
-        if "://" not in file and not os.path.isfile(file):
-            raise UsageError(f"{where}, field '{field}': there is no file '{file}'.")
-    return stage
 
 
 def _check_names(path: str, passes: Iterable[Pass]) -> None:

@@ -1,14 +1,14 @@
-"""The dataset's papers: the card with Hub front matter, and ATTRIBUTION.md, both counted from the published shards."""
+"""The dataset's papers for people: the card with Hub front matter, and ATTRIBUTION.md."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import pyarrow as pa
 import yaml
 
-from pipeline.manifest import merge_stages
 from pipeline.state import Run
+from stages.facts import Facts
 
 SIZES = (
     (1_000, "n<1K"),
@@ -21,30 +21,33 @@ SIZES = (
 )
 
 
-def dataset_card(run: Run) -> str:
+def dataset_card(run: Run, facts: Facts) -> str:
     """README.md of the dataset, Markdown with YAML front matter as the Hub reads it."""
-    total = _count(run, [])[0]
+    about = run.recipe.about
+    title = about.title or run.recipe.name
     front_matter = {
-        "pretty_name": run.recipe.name,
+        "pretty_name": title,
         "license": "other",
         "license_name": "mixed-see-attribution",
         "license_link": "ATTRIBUTION.md",
         "language": ["code"],
+        "tags": ["code", "tokenized"],
         "task_categories": ["text-generation"],
-        "size_categories": [_size_category(total["documents"])],
+        "size_categories": [_size_category(facts.by()[0]["documents"])],
         "configs": [{"config_name": "default", "data_files": "data/*.parquet"}],
     }
     return f"""---
 {yaml.safe_dump(front_matter, sort_keys=False, allow_unicode=True)}---
 
-# {run.recipe.name}
+# {title}
 
-{total["documents"]:,} source files, {total["tokens"]:,} tokens, one row a file, made by Quarry from
-{run.repositories.num_rows:,} listed repositories. Every row names its repository, commit, path, git blob and licence.
+{"".join(f"{paragraph}{chr(10)}{chr(10)}" for paragraph in (about.description,) if paragraph)}{facts.sentence}
+Version {about.version}{f", published {about.published}" if about.published else ""}. Every row names its repository,
+commit, path, git blob and licence. `croissant.json` says the same for programs.
 
 ## Columns
 
-{_table(["column", "type", "meaning"], [[f"`{f.name}`", str(f.type), _meaning(f)] for f in _schema(run)])}
+{_table(["column", "type", "meaning"], [[f"`{f.name}`", str(f.type), _meaning(f)] for f in facts.schema])}
 
 Tokens before `text_start` are the template's header (`<reponame>`, `<filename>`, `<gh_stars>`); those from it to the
 last, which is `<|endoftext|>`, decode with `tokenizer.json` to the file's text after redaction, byte for byte. Files
@@ -52,48 +55,48 @@ are not packed and fill-in-the-middle is not applied: both happen when the shard
 
 ## Languages
 
-{_counted(run, "language")}
+{_counted(facts, "language")}
 
 ## Licences
 
-{_counted(run, "license")}
+{_counted(facts, "license")}
 
-Licences are judged per repository, by its licence files at the root; files under another licence inside a repository
-are not told apart yet. Terms of the licences apply to the files: see ATTRIBUTION.md.
+Terms of the licences apply to the files: see ATTRIBUTION.md.
 
 ## Splits
 
-{_counted(run, "split")}
+{_counted(facts, "split")}
 
 `split` goes by repository: no repository is in both.
 
 ## How it was made
 
-Each stage's documents in and out, from the run's receipts:
+{facts.collection} Each stage's documents in and out, from the run's receipts:
 
-{_table(["pass", "stage", "documents in", "documents out", "dropped because"], _process(run))}
+{_process(facts)}
 
-Personal data: e-mail addresses, public IP addresses and secrets of well-known formats are replaced by placeholders;
-names, usernames and secrets of unknown formats are not found yet and may be left.
+Settings of the stages; a file counts by the digest of its content:
+
+{_settings(facts)}
+
+## Personal data
+
+{" ".join(facts.personal)}
 
 ## Opt-out and removal
 
-Repositories of owners on the opt-out list are not cloned, and are checked again before tokenization. Whoever finds code
-of theirs here can ask the publisher of this dataset to take it out: the publisher adds the owner or repository to the
-list and runs the recipe again. Whoever uses the dataset should move to the newest version.
+{facts.removal}
 
 ## Known limits
 
-Code is as its authors left it: with bugs, with vulnerabilities, with comments that may offend. Licence detection can be
-wrong. Near-copies under {_threshold(run)} Jaccard similarity remain.
-"""
+{"".join(f"- {limit}{chr(10)}" for limit in facts.limits)}"""
 
 
-def attribution(run: Run) -> str:
+def attribution(facts: Facts) -> str:
     """ATTRIBUTION.md: every repository in the dataset with its commit, licence and number of files."""
     rows = [
         [row["repo"], f"`{row['commit']}`", row["license"] or "none", f"{row['documents']:,}"]
-        for row in _count(run, ["repo", "commit", "license"])
+        for row in facts.by("repo", "commit", "license")
     ]
     return (
         "# Attribution\n\nThe files of this dataset come from these repositories, under the licences named.\n\n"
@@ -101,48 +104,28 @@ def attribution(run: Run) -> str:
     )
 
 
-def _count(run: Run, keys: list[str]) -> list[dict[str, Any]]:
-    """Documents and tokens of the published shards by `keys`, sorted by them; one row without keys."""
-    parts = [_schema(run).empty_table().select([*keys, "n_tokens"])]
-    for name in run.store.names("dataset/data"):
-        parts.append(run.store.read_table(f"dataset/data/{name}", [*keys, "n_tokens"]))
-    grouped = pa.concat_tables(parts).group_by(keys).aggregate([("n_tokens", "count"), ("n_tokens", "sum")])
+def _counted(facts: Facts, key: str) -> str:
+    rows = [[row[key] or "none", f"{row['documents']:,}", f"{row['tokens']:,}"] for row in facts.largest(key)]
+    return _table([key, "files", "tokens"], rows)
+
+
+def _process(facts: Facts) -> str:
     rows = [
-        {key: row[key] for key in keys} | {"documents": row["n_tokens_count"], "tokens": row["n_tokens_sum"] or 0}
-        for row in grouped.to_pylist()
+        [
+            row["pass"],
+            row["stage"],
+            f"{row['in']:,}",
+            f"{row['out']:,}",
+            ", ".join(f"{reason} ({count:,})" for reason, count in row["drops"].items()),
+        ]
+        for row in facts.stages
     ]
-    return sorted(rows, key=lambda row: [str(row[key]) for key in keys])
+    return _table(["pass", "stage", "documents in", "documents out", "dropped because"], rows)
 
 
-def _counted(run: Run, key: str) -> str:
-    rows = sorted(_count(run, [key]), key=lambda row: (-row["tokens"], str(row[key])))
-    return _table(
-        [key, "files", "tokens"], [[row[key] or "none", f"{row['documents']:,}", f"{row['tokens']:,}"] for row in rows]
-    )
-
-
-def _process(run: Run) -> list[list[str]]:
-    rows = []
-    for this in run.passes:
-        for stage in merge_stages(this.receipts.values()):
-            drops = sorted(stage["decisions"].get("drop", {}).items(), key=lambda item: (-item[1], item[0]))
-            reasons = ", ".join(f"{reason} ({count:,})" for reason, count in drops)
-            documents = [f"{stage['documents_in']:,}", f"{stage['documents_out']:,}"]
-            rows.append([this.part.name, stage["stage"], *documents, reasons])
-    return rows
-
-
-def _threshold(run: Run) -> str:
-    fields = [
-        named.stage.model_dump() for this in run.passes for named in this.part.stages if named.kind == "deduplicate"
-    ]
-    return f"{fields[-1]['threshold']}" if fields else "any"
-
-
-def _schema(run: Run) -> pa.Schema:
-    first = next(iter(run.store.names("dataset/data")), None)
-    gives: pa.Schema = run.passes[-1].part.stages[-1].stage.gives
-    return gives if first is None else run.store.read_schema(f"dataset/data/{first}")
+def _settings(facts: Facts) -> str:
+    rows = [[row["stage"], f"`{json.dumps(row['settings'], sort_keys=True)}`"] for row in facts.stages]
+    return _table(["stage", "settings"], rows)
 
 
 def _meaning(column: pa.Field) -> str:

@@ -7,6 +7,7 @@ files in `dataset/` go, then each shard moves and its own receipt follows it, th
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pipeline.fingerprint import digest_bytes
@@ -15,6 +16,8 @@ from pipeline.manifest import DATASET_RECEIPT, dataset_receipt
 from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
 from stages.card import attribution, dataset_card
+from stages.croissant import croissant
+from stages.facts import Facts
 
 TOKENIZER = "tokenizer.json"
 
@@ -36,21 +39,23 @@ def publish(run: Run) -> bool:
     for name in store.names("dataset/data"):
         if name.removesuffix(".parquet") not in last.receipts:
             store.remove(f"dataset/data/{name}")
+    facts = Facts(run)
     papers = {
         TOKENIZER: store.read_bytes(f"{last.folder.path}/side/{TOKENIZER}"),
-        "README.md": dataset_card(run).encode(),
-        "ATTRIBUTION.md": attribution(run).encode(),
+        "README.md": dataset_card(run, facts).encode(),
+        "ATTRIBUTION.md": attribution(facts).encode(),
+        "croissant.json": f"{json.dumps(croissant(run, facts), indent=1, ensure_ascii=False)}\n".encode(),
     }
     for name, data in papers.items():
         store.write_bytes(f"dataset/{name}", data)
-    store.write_json(DATASET_RECEIPT, _receipt(last, {name: digest_bytes(data) for name, data in papers.items()}))
+    store.write_json(DATASET_RECEIPT, _receipt(run, {name: digest_bytes(data) for name, data in papers.items()}))
     return True
 
 
 def _published(run: Run, last: PassRun) -> bool:
     """Whether `dataset/` holds just the shards of this tokenization and all papers, by its receipt."""
     held = dataset_receipt(run)
-    if held is None:
+    if held is None or held.get("about") != run.recipe.about.model_dump(mode="json"):
         return False
     data = {f"data/{shard}.parquet": receipt["documents"] for shard, receipt in last.receipts.items()}
     return (
@@ -61,12 +66,14 @@ def _published(run: Run, last: PassRun) -> bool:
     )
 
 
-def _receipt(last: PassRun, papers: dict[str, str]) -> dict[str, Any]:
-    """Digest of every file of the dataset, and what it holds."""
+def _receipt(run: Run, papers: dict[str, str]) -> dict[str, Any]:
+    """Digest of every file of the dataset, what it holds, and what the papers say by the publisher's word."""
+    last = run.passes[-1]
     shards = {f"data/{shard}.parquet": receipt["documents"] for shard, receipt in sorted(last.receipts.items())}
     files = {name: documents["digest"] for name, documents in shards.items()} | papers
     return {
         "fingerprint": last.fingerprint,
+        "about": run.recipe.about.model_dump(mode="json"),
         "documents": sum(documents["rows"] for documents in shards.values()),
         "files": files,
         "digest": digest_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(files.items())).encode()),

@@ -12,6 +12,7 @@ from typing import Any
 
 import datasets
 import duckdb
+import mlcroissant
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -189,6 +190,20 @@ def test_the_papers_of_the_dataset_tell_the_truth(run: Path) -> None:
     attribution = (run / "dataset/ATTRIBUTION.md").read_text()
     for repo, commit in set(zip(table["repo"].to_pylist(), table["commit"].to_pylist(), strict=True)):
         assert f"| {repo} | `{commit}` |" in attribution
+
+
+@pytest.mark.filterwarnings("ignore")  # mlcroissant's own use of pandas and rdflib
+def test_croissant_is_valid_and_loads_the_documents(run: Path) -> None:
+    dataset = mlcroissant.Dataset(run / "dataset/croissant.json")
+    assert not dataset.metadata.ctx.issues.errors
+    table = tokens(run).select(["repo", "path", "n_tokens"])
+    rows = {
+        (row["documents/repo"].decode(), row["documents/path"].decode()): row for row in dataset.records("documents")
+    }
+    assert len(rows) == table.num_rows
+    for row in table.to_pylist():
+        found = rows[row["repo"], row["path"]]
+        assert found["documents/n_tokens"] == row["n_tokens"] == len(found["documents/input_ids"])
 
 
 def test_another_configuration_replaces_the_dataset_and_leaves_no_stale_shard(folder: Path, run: Path) -> None:
