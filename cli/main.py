@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cli import inspect, run, train
+from cli import inspect, repositories, run, train
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -59,6 +59,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(one_sentence(command))
+lists = typer.Typer(help="Write repository lists.", no_args_is_help=True, rich_markup_mode=None)
+for name, command in repositories.COMMANDS.items():
+    lists.command(name)(one_sentence(command))
+app.add_typer(lists, name="repositories")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import nullcontext
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ from pipeline.recipe import load_recipe
 from pipeline.run import clean as remove_old
 from pipeline.run import execute
 from pipeline.state import Run, load_run, open_run
+from reports.plan import plan as plan_run
+from reports.plan import plan_json, plan_text, read_rates
 from stages.catalog import CATALOG
 from stages.publish import publish
 
@@ -31,6 +34,9 @@ def run(
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster, host:port.")] = None,
     inline: Annotated[bool, typer.Option("--inline", help="Work in this process, without Ray.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    rates: Annotated[
+        str | None, typer.Option(metavar="DIR", help="With --plan: a complete run to take time and volume from.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="STAGE.FIELD=VALUE", help="Change a field of the recipe.")
     ] = None,
@@ -44,7 +50,9 @@ def run(
         raise UsageError("--inline works in this process: leave --workers and --ray out, or leave --inline out.")
     loaded = load_recipe(recipe, CATALOG, overrides or ())
     if plan:
-        _print_plan(open_run(loaded, out), as_json)
+        measured = read_rates(rates or out, needed=rates is not None)
+        found = plan_run(open_run(loaded, out), measured, workers or (1 if inline else os.cpu_count() or 1))
+        typer.echo(json.dumps(plan_json(found)) if as_json else plan_text(found))
         return
 
     def start() -> Any:
@@ -93,20 +101,3 @@ def _sentences(run: Run, figures: dict[str, Any]) -> str:
         lines.append(f"{figures['documents']:,} documents in {run.store.root}/dataset ({figures['shards']} shards).")
     lines.append(f"What happened: quarry report {run.store.root}. A file: quarry why {run.store.root} OWNER/REPO:PATH")
     return "\n".join(lines)
-
-
-def _print_plan(run: Run, as_json: bool) -> None:
-    rows = []
-    for this, wanted in zip(run.passes, run.todo(), strict=True):
-        rows.append(
-            {"pass": this.part.name, "folder": this.folder.path, "to_do": wanted, "shards_done": len(this.receipts)}
-        )
-    if as_json:
-        typer.echo(json.dumps({"repositories": run.repositories.num_rows, "passes": rows}))
-        return
-    typer.echo(f"{run.repositories.num_rows:,} repositories; nothing was done. Passes:")
-    for row in rows:
-        state = (
-            f"would run ({row['shards_done']} shards done)" if row["to_do"] else f"done ({row['shards_done']} shards)"
-        )
-        typer.echo(f"  {row['folder']:<40} {state}")

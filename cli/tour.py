@@ -13,7 +13,15 @@ from reports.why import Answer, why
 from reports.why_repository import RepositoryAnswer
 from stages.catalog import CATALOG
 
-PLANTED = ("acme/gpl-tool", "acme/no-license", "forker/click", "acme/pii", "acme/oddities", "optedout/secret-sauce")
+PLANTED = (
+    "acme/gpl-tool",
+    "acme/no-license",
+    "forker/click",
+    "acme/pii",
+    "acme/oddities",
+    "acme/puzzles",
+    "optedout/secret-sauce",
+)
 
 
 def main(directory: str) -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from opt_out.requests import OptOuts
 from pipeline import schema
@@ -32,6 +33,8 @@ class OptOut(Stage):
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         requests = side.load(f"opt-outs of {self.requests}", self.read)
         selectors = requests.covers(shard["repo"])
+        if "renamed_from" in shard.column_names:  # a request holds for what its owner called the repository then
+            selectors = pc.coalesce(selectors, requests.covers(shard["renamed_from"]))
         rows = np.flatnonzero(selectors.is_valid().to_numpy())
         return drop(shard, rows, "opted_out", [{"selector": s} for s in selectors.take(rows).to_pylist()])
 

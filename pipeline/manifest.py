@@ -37,6 +37,7 @@ def build_manifest(run: Run) -> dict[str, Any]:
                 "name": this.part.name,
                 "folder": this.folder.path,
                 "fingerprint": this.fingerprint,
+                "bytes": sum(r["documents"]["bytes"] for r in this.receipts.values()),
                 "prepare_seconds": this.prepared["seconds"] if this.prepared else 0.0,
                 "identity": [stage_identity(named.name, named.stage) for named in this.part.stages],
                 "stages": merge_stages(this.receipts.values()),

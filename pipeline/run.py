@@ -158,7 +158,9 @@ def _prepare(run: Run, number: int, executor: _Lazy, listener: Listener) -> None
     def progress(done: int, total: int) -> None:
         listener.preparing(this.part.name, done, total)
 
-    this.part.opener.prepare(Corpus(run.store, run.input_paths(number), side, executor.get(), progress), side)
+    this.part.opener.prepare(
+        Corpus(run.store, run.input_paths(number), side, executor.get(), progress, listener.note), side
+    )
     source = this.part.opener.source
     content = {
         "stage": this.part.stages[0].name,

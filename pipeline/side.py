@@ -139,6 +139,7 @@ class Corpus:
     side: Side
     executor: Executor | None = None  # None on a worker: work is shared out from the driver only
     on_progress: Callable[[int, int], None] | None = None
+    on_note: Callable[[str], None] | None = None
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -146,6 +147,11 @@ class Corpus:
 
     def read(self, shard: str, columns: Sequence[str] | None = None) -> pa.Table:
         return self.store.read_table(self.paths[shard], columns)
+
+    def note(self, message: str) -> None:
+        """Tell whoever watches the run, such as that a limit is waited for. Only on the driver."""
+        if self.on_note:
+            self.on_note(message)
 
     def map(
         self,
@@ -163,7 +169,7 @@ class Corpus:
             raise RuntimeError("Corpus.map is called from prepare(), not from a task")
         listed = list(items)
         results: list[Any] = [None] * len(listed)
-        remote = replace(self, executor=None, on_progress=None, side=replace(self.side, worker=Worker()))
+        remote = replace(self, executor=None, on_progress=None, on_note=None, side=replace(self.side, worker=Worker()))
         pairs = self.executor.map(partial(_call, task, remote), listed, alone=alone, at_once=at_once)
         for done, (index, result) in enumerate(pairs, start=1):
             results[index] = result

@@ -113,6 +113,57 @@ commit = "{hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()}"
     }
 
 
+BENCHMARK = (
+    {
+        "task_id": "demo/0",
+        "prompt": "Given the heights of the terraces of a hillside, return how many litres of rain stay on them.",
+        "canonical_solution": """\
+def standing_rain(heights):
+    highest_left, highest_right = [], []
+    for height in heights:
+        highest_left.append(max(height, highest_left[-1] if highest_left else height))
+    for height in reversed(heights):
+        highest_right.append(max(height, highest_right[-1] if highest_right else height))
+    bounds = zip(highest_left, reversed(highest_right))
+    return sum(min(left, right) - height for (left, right), height in zip(bounds, heights))
+""",
+    },
+    {
+        "task_id": "demo/1",
+        "prompt": "Find the shortest word of a sentence that is no palindrome; of equally short ones, the last.",
+        "canonical_solution": """\
+def shortest_plain_word(sentence):
+    candidates = [word for word in sentence.split() if word.lower() != word.lower()[::-1]]
+    return min(reversed(candidates), key=len, default=None)
+""",
+    },
+)
+
+
+def puzzles() -> dict[str, File]:
+    """A repository that holds a problem of the demo's benchmark, differently set, and a README in French."""
+    solution = BENCHMARK[0]["canonical_solution"].replace("    ", "\t").replace("\n", "\r\n")
+    french = """\
+# Boîte à outils
+
+Cette bibliothèque rassemble de petits outils pour le traitement des mesures. Elle est écrite en Python et ne dépend
+d'aucune autre bibliothèque. Pour l'installer, il suffit de copier le dossier dans votre projet et de lire les exemples.
+
+## Utilisation
+
+Chaque fonction prend une liste de nombres et renvoie une valeur. Les erreurs sont signalées par des exceptions, dont le
+message explique ce qui ne va pas et comment y remédier. N'hésitez pas à proposer des améliorations.
+"""
+    return {
+        "LICENSE": mit("Acme"),
+        **tool("solve"),
+        "rain.py": text_file(
+            f'"""Notes from a job interview."""\r\n\r\nimport sys\r\n\r\n\r\n{solution}\r\nprint(sys.argv)'
+        ),
+        "LISEZMOI.md": text_file(french),
+    }
+
+
 def oddities() -> dict[str, File]:
     """Files that are not plain UTF-8 source: what a reader of real repositories meets sooner or later."""
     comment = "# Größe in Metern, für Übersetzer: größer heißt schöner.\n"

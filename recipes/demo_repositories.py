@@ -24,7 +24,18 @@ from typing import NamedTuple
 
 from pipeline.errors import UsageError
 from recipes import demo_planted
-from recipes.demo_planted import File, Tree, license_text, mit, oddities, personal_data, text_file, tool
+from recipes.demo_planted import (
+    BENCHMARK,
+    File,
+    Tree,
+    license_text,
+    mit,
+    oddities,
+    personal_data,
+    puzzles,
+    text_file,
+    tool,
+)
 
 FEWEST_PACKAGES = 20
 FILES_PER_SUFFIX = 30  # of one package, evenly spaced over the sorted paths: all languages and corners of a big one
@@ -99,8 +110,11 @@ PACKAGES = {
 }
 
 
+INPUTS = ("repositories.txt", "opt-out.txt", "benchmark.jsonl")
+
+
 def build(folder: Path, packages: Sequence[str] | None = None) -> Built:
-    """Make `folder` hold the bare repositories `remotes/OWNER/NAME.git`, `repositories.txt` and `opt-out.txt`.
+    """Make `folder` hold the bare repositories `remotes/OWNER/NAME.git`, and the files of INPUTS.
 
     `packages` are names out of PACKAGES (all by default); those that are not installed are skipped.
     Raises UsageError where a name is unknown, too few packages are installed, git is missing, or the folder's
@@ -120,7 +134,7 @@ def build(folder: Path, packages: Sequence[str] | None = None) -> Built:
             "install those of requirements.lock into this Python environment and run it again."
         )
     stamp, digest = folder / "demo.json", _digest(folder, installed)
-    parts = [folder / name for name in ("remotes", "repositories.txt", "opt-out.txt")]
+    parts = [folder / name for name in ("remotes", *INPUTS)]
     made = json.loads(stamp.read_bytes()) if stamp.exists() else None
     if made is None and parts[0].exists():
         raise UsageError(f"{parts[0]} was not made by the demo: remove it, or name another folder.")
@@ -244,6 +258,7 @@ def _groups(installed: Mapping[str, Distribution]) -> dict[str, dict[str, Tree |
         },
         "Personal data and secrets, all made up.": {"acme/pii": personal_data()},
         "Files that are no ordinary source text.": {"acme/oddities": oddities()},
+        "Holds a benchmark's problem, and prose in French.": {"acme/puzzles": puzzles()},
         "Opted out by their owner.": {
             "optedout/secret-sauce": {"LICENSE": mit("Opted Out"), **tool("simmer")},
             "optedout/toolbox": {"LICENSE": mit("Opted Out"), **tool("sharpen")},
@@ -277,6 +292,8 @@ def _write(place: Path, folder: Path, groups: Mapping[str, Mapping[str, Tree | N
     lines += ["", "# Listed a second time, by mistake.", next(line for line in lines if line.startswith("file:"))]
     (place / "repositories.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (place / "opt-out.txt").write_text(OPT_OUT, encoding="utf-8")
+    problems = "".join(f"{json.dumps(problem)}\n" for problem in BENCHMARK)
+    (place / "benchmark.jsonl").write_text(problems, encoding="utf-8")
 
 
 def _make_repository(path: Path, tree: Tree) -> None:

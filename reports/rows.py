@@ -34,7 +34,7 @@ def read_rows(store: Storage, path: str, ids: Collection[str], columns: Sequence
         return {}
     found: dict[str, dict[str, Any]] = {}
     wanted = pa.array(sorted(ids), pa.string())
-    with store.fs.open(store.full(path), "rb") as handle:
+    with store.open(path) as handle:
         file = pq.ParquetFile(handle)
         rows = np.flatnonzero(pc.is_in(file.read(columns=["id"])["id"], value_set=wanted).to_numpy())
         held = ["id", *(name for name in columns if name in file.schema_arrow.names)]

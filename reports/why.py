@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
 from pipeline.state import Run
+from reports.names import KnownRepository, find_repository, known_repositories
 from reports.rows import decision_tables, is_done, settled
 from reports.why_document import DocumentAnswer, about_document
 from reports.why_repository import RepositoryAnswer, about_repository, documents_of
@@ -25,11 +25,11 @@ def why(run: Run, target: str) -> Answer:
     Raises UsageError, with the nearest names, where the run knows no such thing.
     """
     run, target = settled(run), target.strip()
-    repository = _repository(run, target)
+    repository = find_repository(run, target)
     if repository is not None:
         return about_repository(run, repository)
     for colon in re.finditer(":", target):
-        repository = _repository(run, target[: colon.start()])
+        repository = find_repository(run, target[: colon.start()])
         if repository is not None:
             target = _document_at(run, repository, target[colon.end() :])
             break
@@ -42,7 +42,7 @@ def why(run: Run, target: str) -> Answer:
             )
         return answer
     name = target.rpartition(":")[0] or target
-    known = {repo.casefold(): repo for repo in run.repositories["repo"].to_pylist()}
+    known = {name.casefold(): name for row in known_repositories(run) for name in (row.listed, row.repo)}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     raise UsageError(
         f"the run in '{run.store.root}' lists no repository '{name}'"
@@ -50,21 +50,10 @@ def why(run: Run, target: str) -> Answer:
     )
 
 
-def _repository(run: Run, name: str) -> dict[str, Any] | None:
-    """The listed repository of this id or owner/name, whatever the case."""
-    table, wanted = run.repositories, name.casefold()
-    for column in ("id", "repo"):
-        for row, value in enumerate(table[column].to_pylist()):
-            if value.casefold() == wanted:
-                found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
-                return found
-    return None
-
-
-def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
+def _document_at(run: Run, repository: KnownRepository, path: str) -> str:
     """The id of the repository's document at `path`; UsageError with the nearest paths where there is none."""
     places: dict[str, set[str]] = {}
-    for table in _rows_of(run, repository["repo"], ["id", "repo", "path"]):
+    for table in _rows_of(run, repository.repo, ["id", "repo", "path"]):
         for document, found in zip(table["id"].to_pylist(), table["path"].to_pylist(), strict=True):
             places.setdefault(found, set()).add(document)
     places.pop("", None)
@@ -73,13 +62,11 @@ def _document_at(run: Run, repository: dict[str, Any], path: str) -> str:
         return ids[0]
     if ids:
         raise UsageError(
-            f"'{repository['repo']}:{path}' was read at {len(ids)} commits; ask for one of the ids {', '.join(ids)}."
+            f"'{repository.repo}:{path}' was read at {len(ids)} commits; ask for one of the ids {', '.join(ids)}."
         )
     near = difflib.get_close_matches(path, places, n=3, cutoff=0.4)
-    hint = (
-        f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository['repo']} tells what became of it."
-    )
-    raise UsageError(f"'{path}' is no document of '{repository['repo']}' in this run{hint}")
+    hint = f"; did you mean {_either(near)}?" if near else f"; 'quarry why' {repository.repo} tells what became of it."
+    raise UsageError(f"'{path}' is no document of '{repository.repo}' in this run{hint}")
 
 
 def _rows_of(run: Run, repo: str, columns: Sequence[str]) -> Iterator[pa.Table]:

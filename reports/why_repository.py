@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.state import Run
+from reports.names import KnownRepository
 from reports.rows import DECIDED, decision_tables, document_path, is_done
 from reports.words import counted, entities, reason_words
 
@@ -51,7 +52,7 @@ class RepositoryAnswer:
 
     def text(self) -> str:
         """The answer as lines for a terminal."""
-        lines = [self.repo, self.url, "", self.verdict]
+        lines = [self.repo, *([self.url] if self.url else []), "", self.verdict]
         lines += [f"  {sentence}" for sentence in self.decisions]
         if self.languages:
             lines += ["", "Kept:"]
@@ -66,18 +67,18 @@ class RepositoryAnswer:
         return "\n".join(lines)
 
 
-def about_repository(run: Run, repository: dict[str, Any]) -> RepositoryAnswer:
-    kept, tokens, languages, last = _kept_of(run, repository["repo"])
+def about_repository(run: Run, repository: KnownRepository) -> RepositoryAnswer:
+    kept, tokens, languages, last = _kept_of(run, repository.repo)
     whole: list[str] = []
+    left_out = False
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     redactions: Counter[str] = Counter()
     for number, _, table in decision_tables(run, DECIDED):
         if number > last:
             break  # of a pass that is not done yet
-        about = table.filter(
-            pc.or_(pc.equal(table["repo"], repository["repo"]), pc.equal(table["id"], repository["id"]))
-        )
+        about = table.filter(pc.or_(pc.equal(table["repo"], repository.repo), pc.equal(table["id"], repository.id)))
         for row in about.filter(pc.equal(about["path"], "")).to_pylist():
+            left_out |= row["action"] == "drop"
             did = "left out" if row["action"] == "drop" else "noted"
             whole.append(f"{did} by {row['stage']}: {run.passes[number].explain(row)}")
         about = about.filter(pc.not_equal(about["path"], ""))
@@ -87,10 +88,10 @@ def about_repository(run: Run, repository: dict[str, Any]) -> RepositoryAnswer:
     dropped = [_dropped(run, key, rows) for key, rows in sorted(groups.items(), key=lambda item: _order(run, item[0]))]
     documents = kept + sum(group.count for group in dropped)
     return RepositoryAnswer(
-        id=repository["id"],
-        repo=repository["repo"],
-        url=repository["url"],
-        verdict=_repository_verdict(run, whole, documents, kept, tokens, last),
+        id=repository.id,
+        repo=repository.repo,
+        url=repository.url,
+        verdict=_repository_verdict(run, left_out, documents, kept, tokens, last),
         decisions=whole,
         documents=documents,
         kept=kept,
@@ -132,10 +133,12 @@ def _order(run: Run, key: tuple[int, str, str]) -> tuple[int, int, str]:
     return number, [named.name for named in run.passes[number].part.stages].index(stage), reason
 
 
-def _repository_verdict(run: Run, whole: list[str], documents: int, kept: int, tokens: int | None, last: int) -> str:
+def _repository_verdict(run: Run, left_out: bool, documents: int, kept: int, tokens: int | None, last: int) -> str:
     if documents == 0:
         return (
-            "It is listed and was left out as a whole:" if whole else "It is listed; nothing is decided about it yet."
+            "It is listed and was left out as a whole:"
+            if left_out
+            else "It is listed; nothing is decided about it yet."
         )
     done = last == len(run.passes) - 1
     where = "in the dataset" if done else f"left after pass {run.passes[last].part.name}, what follows is not done yet"

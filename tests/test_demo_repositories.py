@@ -102,7 +102,7 @@ def test_a_folder_out_of_date_is_made_anew_and_other_files_stay(tmp_path: Path) 
     assert not (tmp_path / "remotes/psf").exists()
     assert built.count == len(heads(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {
-        "remotes", "repositories.txt", "opt-out.txt", "demo.json", "notes.txt",
+        "remotes", "repositories.txt", "opt-out.txt", "benchmark.jsonl", "demo.json", "notes.txt",
     }  # fmt: skip
 
 

@@ -150,6 +150,16 @@ def test_drops_repositories_at_the_intake_and_says_which_request(listed: Path, r
     assert outcome.decisions["id"].to_pylist() == ["github.com/acme/a", "github.com/other/secret"]
 
 
+def test_a_request_by_the_old_name_covers_a_renamed_repository(listed: Path, run_stage: Run) -> None:
+    names = ["new/a", "new/b", "new/c", "acme/d"]
+    old = ["acme/a", "free/b", None, "free/d"]
+    rows = [{"id": str(at), "repo": name, "renamed_from": old[at]} for at, name in enumerate(names)]
+    table = pa.Table.from_pylist(rows, schema.METADATA)
+    (outcome,) = run_stage(OptOut(requests=str(listed)), [table])
+    assert outcome.kept.equals(table.slice(1, 2))
+    assert outcome.decisions["detail"].to_pylist() == ['{"selector":"acme"}'] * 2
+
+
 def test_gates_documents_and_empty_shards(listed: Path, run_stage: Run) -> None:
     row = dict.fromkeys(schema.DOCUMENT.names)
     rows = [{**row, "id": str(at), "repo": repo, "path": "x"} for at, repo in enumerate(["ACME/a", "free/b", "acme/c"])]

@@ -341,6 +341,31 @@ def test_plan_says_what_would_run_and_does_nothing(folder: Path, run: Path, tmp_
     assert [row["to_do"] for row in json.loads(changed.stdout)["passes"]] == [False, False, False, True, True]
 
 
+def test_plan_takes_time_and_volume_from_an_earlier_run(folder: Path, run: Path, tmp_path: Path) -> None:
+    def planned(*arguments: object) -> Any:
+        return json.loads(quarry("run", folder / "recipe.yaml", "--plan", "--json", *arguments).stdout)
+
+    unknown = planned("--out", tmp_path / "out")
+    assert (unknown["rates_from"], unknown["seconds"], unknown["clone_bytes"]) == (None, None, None)
+    same = planned("--out", tmp_path / "out", "--rates", run, "--workers", 1)
+    lines = (folder / "input/repositories.txt").read_text().splitlines()
+    listed = [line for line in lines if line and not line.startswith("#")]
+    stored = sum(path.stat().st_size for path in run.glob("*/documents/*.parquet") if "repositories" not in str(path))
+    stored += sum(path.stat().st_size for path in run.glob("dataset/data/*.parquet"))
+    assert same["disk_bytes"] == stored
+    assert same["clone_bytes"] > 0 < same["seconds"]
+    (tmp_path / "half.txt").write_text("\n".join(listed[1::2]))
+    half = planned("--out", tmp_path / "out", "--rates", run, "--set", f"repositories={tmp_path}/half.txt")
+    share = half["repositories"] / same["repositories"]
+    assert half["clone_bytes"] == pytest.approx(share * same["clone_bytes"], abs=1)
+    assert half["seconds"] < same["seconds"]
+    done = planned("--out", run)
+    assert (done["seconds"], done["disk_bytes"], done["clone_bytes"]) == (0, 0, 0)
+    nowhere = quarry("run", folder / "recipe.yaml", "--out", tmp_path / "out", "--plan", "--rates", tmp_path)
+    assert nowhere.returncode == 2
+    assert "holds no complete run to take rates from" in nowhere.stderr
+
+
 def test_damaged_files_of_a_run_are_made_again_or_named(tmp_path: Path) -> None:
     recipe, out = tmp_path / "plain.yaml", tmp_path / "run"
     recipe.write_text(PLAIN.format(input=_two_repositories(tmp_path)))
