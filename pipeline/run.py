@@ -103,11 +103,11 @@ def _materialise(run: Run, number: int, executor: _Lazy, listener: Listener) -> 
     """Make the documents of pass `number` again where they were discarded: the next pass has to read them."""
     if number < 0:
         return
-    receipts = run.passes[number].receipts
-    discarded = [shard for shard, receipt in receipts.items() if receipt["documents"].get("discarded")]
-    if discarded:
+    this = run.passes[number]
+    if any(receipt["documents"].get("discarded") for receipt in this.receipts.values()):
         _materialise(run, number - 1, executor, listener)
-        _apply(run, number, discarded, executor, listener)
+        this.receipts = {s: r for s, r in this.receipts.items() if not r["documents"].get("discarded")}
+        _apply_missing(run, number, executor, listener)
 
 
 def _complete(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
@@ -116,8 +116,22 @@ def _complete(run: Run, number: int, executor: _Lazy, listener: Listener) -> Non
     run.store.remove_unfinished(this.folder.path)
     if this.retries or not this.is_prepared(inputs):
         _prepare(run, number, executor, listener)
-    this.receipts = this.valid(inputs)
-    _apply(run, number, sorted(this.expected(inputs).keys() - this.receipts.keys()), executor, listener)
+    _apply_missing(run, number, executor, listener)
+
+
+def _apply_missing(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:
+    """Apply pass `number` to the shards without a valid receipt."""
+    this, inputs, opener = run.passes[number], run.inputs(number), run.passes[number].part.opener
+
+    def missing() -> list[str]:
+        this.receipts = this.valid(inputs)
+        return sorted(this.expected(inputs).keys() - this.receipts.keys())
+
+    shards, side = missing(), this.folder.side(Worker())
+    if opener.source in opener.temporary and not all(side.has_shard(opener.source, shard) for shard in shards):
+        _prepare(run, number, executor, listener)  # what is read was removed when the pass was complete
+        shards = missing()
+    _apply(run, number, shards, executor, listener)
 
 
 def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: Listener) -> None:

@@ -198,6 +198,30 @@ def test_discarded_documents_are_made_again_only_when_needed(toy: Callable[..., 
     assert [r["documents"]["rows"] for r in run.passes[-1].receipts.values()] == [3, 3, 3]
 
 
+def test_what_a_pass_reads_is_prepared_again_where_it_was_only_kept_until_the_pass_was_complete(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("acme/toy\n")
+    (tmp_path / "recipe.yaml").write_text(
+        "name: once\nrepositories: list.txt\npasses:\n  make: [make_once]\n  last: [{blank: {as: redact}}]\n"
+    )
+
+    def once(*overrides: str, discard: bool) -> Run:
+        recipe = load_recipe(str(tmp_path / "recipe.yaml"), CATALOG, overrides)
+        inline = lambda: nullcontext(InlineExecutor())  # noqa: E731
+        return execute(recipe, str(tmp_path / "run"), inline, Quiet(), lambda run: False, discard_intermediate=discard)
+
+    once(discard=True)
+    assert not list((tmp_path / "run").glob("01-make-*/side/plan"))
+    first = contents(tmp_path / "run")
+    changed = once("redact.word=other", discard=False)
+    assert (changed.applied, changed.prepared) == (3 + 3, 1)
+    damaged = next((tmp_path / "run").glob("01-make-*/receipts/00001.json"))
+    damaged.unlink()
+    again = once("redact.word=other", discard=False)
+    assert (again.applied, again.prepared) == (1, 1)
+    once(discard=True)
+    assert contents(tmp_path / "run").items() >= first.items()
+
+
 def test_two_runs_on_one_directory_exclude_each_other(toy: Callable[..., Run], tmp_path: Path) -> None:
     with locked(Storage(tmp_path / "run")), pytest.raises(UsageError, match="another process is working on"):
         toy()

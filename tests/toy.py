@@ -206,7 +206,20 @@ class Quiet:
     def pass_finished(self, name: str) -> None: ...
 
 
-CATALOG: dict[str, type[Stage]] = {"make": Make, "forbid": Forbid, "last": Last, "blank": Blank, "misbehave": Misbehave}
+class MakeOnce(Make):
+    """Make, whose plan is removed when the pass is complete."""
+
+    temporary: ClassVar[tuple[str, ...]] = ("plan",)
+
+
+CATALOG: dict[str, type[Stage]] = {
+    "make": Make,
+    "make_once": MakeOnce,
+    "forbid": Forbid,
+    "last": Last,
+    "blank": Blank,
+    "misbehave": Misbehave,
+}
 
 
 def _double(number: int, corpus: Corpus, side: Side) -> int:
