@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.run import Directory, Json
-from pipeline.errors import UsageError
 
 PLAIN_STEPS = 25  # between two plain lines
 
@@ -42,10 +41,9 @@ def train(
         lines = [f"  {name.replace('_', ' '):<18} {value:,.0f}" for name, value in planned.items()]
         typer.echo(json.dumps(planned) if as_json else "\n".join([f"{preset}; nothing was done:", *lines]))
         return
-    if out is None and "://" in directory:
-        raise UsageError("a checkpoint is written to a local folder; name one with --out.")
     # The dataset's digest is in the name: a run whose dataset changed keeps the checkpoint of the old one.
-    folder = Path(out or f"{directory.rstrip('/')}/checkpoints/{preset}-{Dataset(dataset).digest()[:8]}")
+    named = out or f"{directory.rstrip('/')}/checkpoints/{preset}-{Dataset(dataset).digest()[:8]}"
+    folder = named if "://" in named else Path(named)
     console = Console(stderr=True)
     with Progress(
         TextColumn("training"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +19,7 @@ from pipeline.decisions import drop
 from pipeline.errors import UsageError
 from pipeline.side import Side
 from pipeline.stage import ContentFile, Outcome, Stage
+from pipeline.storage import read_file
 
 
 class OptOut(Stage):
@@ -41,8 +41,7 @@ class OptOut(Stage):
     def read(self) -> OptOuts:
         """The requests as they stand in the file; UsageError where it cannot be read or a line is not certain."""
         try:
-            with fsspec.open(self.requests, "r", encoding="utf-8") as file:
-                return OptOuts.parse(file.read(), self.requests)
+            return OptOuts.parse(read_file(self.requests).decode(), self.requests)
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UsageError(f"cannot read the opt-out list '{self.requests}' ({reason}).") from None

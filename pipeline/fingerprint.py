@@ -13,11 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from pipeline.content import change_files
 from pipeline.errors import UsageError
 from pipeline.stage import PLACEMENT, Stage
+from pipeline.storage import read_file
 
 
 def digest_bytes(data: bytes) -> str:
@@ -28,8 +27,7 @@ def digest_bytes(data: bytes) -> str:
 def digest_file(path: str) -> str:
     """Digest of a file's content; UsageError where it cannot be read."""
     try:
-        with fsspec.open(path, "rb") as file:
-            return digest_bytes(file.read())
+        return digest_bytes(read_file(path))
     except OSError as error:
         raise UsageError(f"cannot read '{path}' ({error.strerror or type(error).__name__}).") from None
 

@@ -1,4 +1,4 @@
-"""Where a run keeps what: folders of passes, receipts, the lock. Knows names and files, computes nothing.
+"""Where a run keeps what: folders of passes, receipts, scratch. Knows names and files, computes nothing.
 
 00-repositories-DIGEST/documents/00000.parquet     the repository list as it was read
 NN-PASS-FINGERPRINT/{documents,decisions}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
@@ -6,18 +6,14 @@ NN-PASS-FINGERPRINT/{documents,decisions}/00000.parquet, receipts/00000.json (wr
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes
 from pipeline.side import Side, Worker
 from pipeline.storage import Storage
@@ -48,17 +44,17 @@ class PassFolder:
 
     def receipts(self) -> dict[str, Receipt]:
         """The receipts whose files are there, by shard: a damaged one, or one without its files, proves nothing."""
-        found = {}
-        for name in self.store.names(f"{self.path}/receipts"):
-            if not name.endswith(".json"):
-                continue
-            receipt = self.store.read_record(f"{self.path}/receipts/{name}", *RECEIPT_KEYS)
-            if receipt and all(self._is_there(receipt[what]) for what in ("documents", "decisions")):
-                found[receipt["shard"]] = receipt
-        return found
+        paths = [f"{self.path}/receipts/{n}" for n in self.store.names(f"{self.path}/receipts") if n.endswith(".json")]
+        records = self.store.each(lambda path: self.store.read_record(path, *RECEIPT_KEYS), paths)
+        receipts = [receipt for receipt in records if receipt]
+        files = [receipt[what] for receipt in receipts for what in ("documents", "decisions")]
+        folders = sorted({file["path"].rpartition("/")[0] for file in files if not file.get("discarded")})
+        sizes = {f"{folder}/{name}": size for folder in folders for name, size in self.store.sizes(folder).items()}
 
-    def _is_there(self, file: Mapping[str, Any]) -> bool:
-        return bool(file.get("discarded")) or self.store.size(file["path"]) == file["bytes"]
+        def is_there(file: Mapping[str, Any]) -> bool:
+            return bool(file.get("discarded")) or sizes.get(file["path"]) == file["bytes"]
+
+        return {r["shard"]: r for r in receipts if is_there(r["documents"]) and is_there(r["decisions"])}
 
     def prepared(self) -> Mapping[str, Any] | None:
         """What `prepare` left: the shards it planned, if it plans any; None where it has not ended."""
@@ -70,11 +66,9 @@ class PassFolder:
     def planned(self, source: str) -> dict[str, str]:
         """Shards of the side table `source`, with the digests of their files."""
         folder = f"{self.path}/side/{source}"
-        return {
-            name.removesuffix(".parquet"): digest_bytes(self.store.read_bytes(f"{folder}/{name}"))
-            for name in self.store.names(folder)
-            if name.endswith(".parquet")
-        }
+        names = [name for name in self.store.names(folder) if name.endswith(".parquet")]
+        digests = self.store.each(lambda name: digest_bytes(self.store.read_bytes(f"{folder}/{name}")), names)
+        return {name.removesuffix(".parquet"): digest for name, digest in zip(names, digests, strict=True)}
 
 
 def scratch_of(store: Storage, path: str) -> Path:
@@ -95,28 +89,3 @@ def remove_scratch(store: Storage, path: str) -> None:
 def pass_folders(store: Storage) -> list[str]:
     """Names of all pass folders of the run, of any fingerprint."""
     return [n for n in store.names() if len(n.split("-")) == 3 and n[:2].isdigit()]
-
-
-@contextmanager
-def locked(store: Storage) -> Iterator[None]:
-    """Hold the run for this process; UsageError where another process holds it. A killed holder's lock is free."""
-    path = store.full(".lock")
-    if not store.local:
-        run = hashlib.blake2b(store.root.encode(), digest_size=8).hexdigest()
-        path = os.path.join(tempfile.gettempdir(), f"quarry-{run}.lock")
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(f"cannot write to '{store.root}' ({error.strerror}); choose another --out.") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UsageError(
-            f"another process is working on '{store.root}'; wait for it, or choose another --out."
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import fsspec
 import pyarrow as pa
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -24,6 +23,7 @@ from pipeline.content import change_files, content_files
 from pipeline.errors import UsageError
 from pipeline.law import schema_after
 from pipeline.stage import Stage
+from pipeline.storage import read_file
 
 Catalog = Mapping[str, type[Stage]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -135,8 +135,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def _read(path: str) -> dict[str, Any]:
     try:
-        with fsspec.open(path, "r", encoding="utf-8") as file:
-            content = yaml.load(file, _Loader)
+        content = yaml.load(read_file(path).decode("utf-8-sig"), _Loader)
     except (OSError, ValueError, ImportError) as error:
         raise UsageError(f"cannot read recipe '{path}' ({getattr(error, 'strerror', None) or error}).") from None
     except RecursionError:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-import fsspec
 import pyarrow as pa
 
 from pipeline import schema
 from pipeline.errors import UsageError
+from pipeline.storage import read_file
 
 ALLOWED = "owner/name, a git URL (https, http, ssh, git, file, or git@host:owner/name) or a folder, with @ref behind it"
 SCHEMES = ("https", "http", "ssh", "git", "file")
@@ -54,8 +54,7 @@ class _Malformed(Exception):
 def read_repositories(path: str) -> RepositoryList:
     """Read the list at `path`, a local path or fsspec URL. Raises UsageError, naming file and line."""
     try:
-        with fsspec.open(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: the repository list is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     except (OSError, ValueError, ImportError) as error:

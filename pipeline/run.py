@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from pipeline import schema
 from pipeline.errors import RunFailed
 from pipeline.law import schema_after
-from pipeline.layout import Receipt, locked, pass_folders, remove_scratch
+from pipeline.layout import Receipt, pass_folders, remove_scratch
+from pipeline.lock import locked
 from pipeline.manifest import build_manifest
 from pipeline.recipe import Recipe
 from pipeline.shard_task import FULL, ShardTask

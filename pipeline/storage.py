@@ -1,7 +1,7 @@
 """Files of a run under one root, a local path or any fsspec URL, written so that a reader never sees half a file.
 
-On a local disk a file is written under a temporary name, synced and renamed; elsewhere it is one PUT. Parquet is zstd
-with a page index and row groups of at most 8 MiB of text, and equal tables give equal bytes.
+On a local disk a file is written under a temporary name, synced and renamed; elsewhere it is one object. Parquet is
+zstd with a page index and row groups of at most 8 MiB of text, and equal tables give equal bytes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import json
 import os
-import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import fsspec
 import numpy as np
@@ -19,10 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import RunFailed, UsageError
+from pipeline.files import TEMPORARY as TEMPORARY
+from pipeline.files import Files, LocalFiles
 
 ROW_GROUP_BYTES = 8 << 20
 DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac"})  # a dictionary of these would only cost time
-TEMPORARY = ".tmp-"  # part of the name of every file that is still being written
+REQUESTS_AT_ONCE = 32
+
+Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 class Storage:
@@ -30,42 +36,26 @@ class Storage:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.fspath(root).rstrip("/")
-        if not self.root or "\0" in self.root:
-            raise UsageError(f"'{root}' is no directory for a run; name one.")
-        try:
-            self.fs, self.base = fsspec.core.url_to_fs(self.root)
-        except (ImportError, ValueError) as error:
-            raise UsageError(f"'{self.root}' cannot be used ({_first_line(error)}).") from None
-        self.local = "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
-
-    def __reduce__(self) -> tuple[type[Storage], tuple[str]]:
-        return Storage, (self.root,)
+        self.files = _open_files(self.root)
+        self.local = isinstance(self.files, LocalFiles)
 
     def full(self, path: str) -> str:
-        """The path as the file system knows it."""
-        return f"{self.base}/{path}" if path else self.base
+        """The path as `open` or fsspec knows it: a local path, or a URL."""
+        return self.files.full(path)
 
     def write_bytes(self, path: str, data: bytes) -> None:
-        target = self.full(path)
-        if not self.local:
-            self.fs.pipe_file(target, data)
-            return
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        temporary = f"{target}{TEMPORARY}{uuid.uuid4().hex}"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-            raise
+        self.files.write(path, data)
 
     def read_bytes(self, path: str) -> bytes:
-        data: bytes = self.fs.cat_file(self.full(path))
-        return data
+        return self.files.read(path)
+
+    def upload(self, source: str | os.PathLike[str], path: str) -> None:
+        """Write the content of a local file, of any size."""
+        self.files.upload(os.fspath(source), path)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file for random access; of a large one elsewhere, only what is read is fetched."""
+        return self.files.open(path)
 
     def write_json(self, path: str, value: Any) -> None:
         self.write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
@@ -87,60 +77,94 @@ class Storage:
         self.write_bytes(path, data)
         return data
 
-    def read_table(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A Parquet file, or these columns of it. Raises RunFailed where the file is damaged."""
+    def read_table(
+        self, path: str, columns: Sequence[str] | None = None, where: tuple[str, str] | None = None
+    ) -> pa.Table:
+        """A Parquet file, or these columns of it; `where` (column, value) takes only the rows that hold the value.
+
+        Of a file elsewhere, no more is fetched than that takes. Raises RunFailed where the file is damaged.
+        """
+        listed = None if columns is None else list(columns)
         try:
-            with self.fs.open(self.full(path), "rb") as file:
-                return pq.ParquetFile(file).read(columns=None if columns is None else list(columns))
+            with io.BytesIO(self.read_bytes(path)) if listed is None else self.open(path) as file:
+                if where is not None:
+                    return pq.read_table(file, columns=listed, filters=[(where[0], "=", where[1])])
+                return pq.ParquetFile(file, pre_buffer=not self.local).read(columns=listed)
         except (pa.ArrowInvalid, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
                 raise
             raise RunFailed(
                 f"'{self.full(path)}' is damaged ({_first_line(error)}); remove it and run again."
             ) from None
 
     def read_schema(self, path: str) -> pa.Schema:
-        with self.fs.open(self.full(path), "rb") as file:
+        with self.open(path) as file:
             return pq.read_schema(file)
 
     def exists(self, path: str) -> bool:
-        found: bool = self.fs.exists(self.full(path))
-        return found
+        """Whether there is such a file or folder."""
+        return self.files.exists(path)
 
     def size(self, path: str) -> int | None:
         """Bytes of the file, or None where there is none."""
-        try:
-            return int(self.fs.size(self.full(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return self.files.size(path)
+
+    def sizes(self, path: str = "") -> dict[str, int | None]:
+        """Files right below `path` with their bytes, and folders with None, sorted; none where it does not exist."""
+        return dict(sorted(self.files.sizes(path).items()))
 
     def names(self, path: str = "") -> list[str]:
         """Names of files and folders right below `path`, sorted; none where it does not exist."""
-        try:
-            found: Iterable[str] = self.fs.ls(self.full(path), detail=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+        return list(self.sizes(path))
 
     def move(self, source: str, target: str) -> None:
-        if self.local:
-            os.makedirs(os.path.dirname(self.full(target)), exist_ok=True)
-            os.replace(self.full(source), self.full(target))
-        else:
-            self.fs.mv(self.full(source), self.full(target))
+        """Move a file. Elsewhere than on a disk it is copied, then removed: killed in between, both are there."""
+        self.files.move(source, target)
 
     def remove(self, path: str) -> None:
         """Remove a file or a folder with all below it; nothing happens where there is none."""
-        if self.fs.exists(self.full(path)):
-            self.fs.rm(self.full(path), recursive=True)
+        self.files.remove(path)
 
     def remove_unfinished(self, path: str = "") -> None:
         """Remove what a killed process was still writing below `path`."""
-        if self.local:
-            for folder, _, files in os.walk(self.full(path)):
-                for name in files:
-                    if TEMPORARY in name:
-                        os.unlink(os.path.join(folder, name))
+        self.files.remove_unfinished(path)
+
+    def each(self, read: Callable[[Item], T], items: Sequence[Item]) -> list[T]:
+        """`read(item)` for every item, in order; many at once where each is a request."""
+        if self.local or len(items) < 2:
+            return [read(item) for item in items]
+        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as pool:
+            return list(pool.map(read, items))
+
+
+def read_file(path: str) -> bytes:
+    """A file at a local path or URL, outside any run: a recipe, a list, a tokenizer.
+
+    Raises FileNotFoundError and what else `open` may; UsageError or RunFailed where a store does not give it.
+    """
+    folder, _, name = path.rpartition("/")
+    return Storage(folder or ("/" if path.startswith("/") else ".")).read_bytes(name)
+
+
+def _open_files(root: str) -> Files:
+    scheme = root.split("://")[0] if "://" in root else "file"
+    if not root or "\0" in root:
+        raise UsageError(f"'{root}' is no directory for a run; name one.")
+    if scheme in ("file", "local"):
+        return LocalFiles(fsspec.core.url_to_fs(root)[1])
+    if "@" in urlsplit(root).netloc:
+        raise UsageError(
+            "a URL holds credentials, which are kept out of runs; leave them out of it, and give them as the settings "
+            "of the store's client, such as AWS_PROFILE."
+        )
+    # Only who works on a URL should wait for these to be imported.
+    from pipeline.remote import RemoteFiles
+    from pipeline.s3 import PROTOCOLS, S3Files
+
+    try:
+        return S3Files(root) if scheme in PROTOCOLS else RemoteFiles(root)
+    except (ImportError, ValueError) as error:
+        raise UsageError(f"'{root}' cannot be used ({_first_line(error)}).") from None
 
 
 def _first_line(error: Exception) -> str:

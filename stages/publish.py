@@ -62,7 +62,7 @@ def _published(run: Run, last: PassRun) -> bool:
         all(f"dataset/{name}" == documents["path"] for name, documents in data.items())
         and held["files"].items() >= {name: documents["digest"] for name, documents in data.items()}.items()
         and {f"data/{name}" for name in run.store.names("dataset/data")} == data.keys()
-        and all(run.store.exists(f"dataset/{name}") for name in held["files"])
+        and {name for name in held["files"] if "/" not in name} <= set(run.store.names("dataset"))
     )
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+import sys
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,10 +26,14 @@ from pipeline.inline import InlineExecutor
 from pipeline.law import judge
 from pipeline.side import Corpus, Side, Worker
 from pipeline.stage import Outcome
-from pipeline.storage import Storage
-from stages.acquire import Acquire, document_id, path_texts
-from stages.git import GitError, clone
+from pipeline.storage import Storage, parquet_bytes
+from stages.acquire import Acquire
+from stages.clones import cloned
+from stages.disk_budget import DiskBudget
+from stages.git import Git, GitError
+from stages.plan import document_id, path_texts
 from tests.gitrepos import commit_files, commit_of, commit_tree, empty_repository, git, served, write_blob
+from tests.killed_run import run_whole
 
 RunStage = Callable[[Acquire, Sequence[pa.Table]], list[Outcome]]
 CorpusOf = Callable[[Sequence[pa.Table]], Corpus]
@@ -48,6 +58,10 @@ def decisions(outcomes: Sequence[Outcome]) -> dict[str, tuple[str, dict[str, Any
     rows = pa.concat_tables([outcome.decisions for outcome in outcomes]).to_pylist()
     assert all(row["action"] == "drop" for row in rows)
     return {row["path"] or row["repo"]: (row["reason"], json.loads(row["detail"])) for row in rows}
+
+
+def budget(side: Side, together: int | None = None) -> DiskBudget:
+    return DiskBudget(side.scratch, 1 << 30, together, side.worker.stopping)
 
 
 def planned(stage: Acquire, corpus: Corpus, side: Side) -> list[pa.Table]:
@@ -291,7 +305,8 @@ def test_the_plan_is_in_list_order_packed_by_bytes_and_the_same_for_any_workers(
     whole = pa.concat_tables(plan)
     assert whole["repo"].to_pylist() == ["o/c"] * 9 + ["o/a"] * 9 + ["o/b"] * 9
     assert [sum(table["size"].to_pylist()) for table in plan] == [100] * 5 + [40]
-    assert side.store.names(side.folder) == ["plan"]
+    assert side.store.names(side.folder) == ["clones.parquet", "content", "plan"]
+    assert list(side.scratch.iterdir()) == []
 
     class Backwards(InlineExecutor):
         """Ends its tasks in another order, as several workers may."""
@@ -331,39 +346,162 @@ def test_equal_blobs_in_two_repositories_are_two_documents_and_equal_commits_are
     }
 
 
-def test_apply_clones_the_planned_commit_again_and_never_another(
+def test_apply_downloads_the_planned_commit_again_and_never_another(
     tmp_path: Path, corpus_of: CorpusOf, side: Side
 ) -> None:
-    path = commit_files(tmp_path / "o/n.git", {"f": b"planned"})
-    stage = Acquire()
-    (plan,) = planned(stage, corpus_of([listed(path)]), side)
-    before = stage.apply(plan, side)
+    path = commit_files(tmp_path / "o/n.git", {"f": b"planned", "g": b"too"})
+    stage = Acquire(shard_bytes=7)
+    plan = planned(stage, corpus_of([listed(path)]), side)
+    before = [stage.apply(shard, side) for shard in plan]
+    assert [outcome.kept["text"].to_pylist() for outcome in before] == [["planned"], ["too"]]
     commit_files(path, {"f": b"later"})
+    side.store.remove(f"{side.folder}/content")  # as it is when the pass is complete
     shutil.rmtree(side.scratch)
-    after = stage.apply(plan, side)
-    assert after.kept["text"].to_pylist() == ["planned"]
-    assert after.kept == before.kept
+    assert [stage.apply(shard, side) for shard in plan] == before
 
-    (cloned,) = side.scratch.iterdir()
-    (pack,) = (cloned / "objects/pack").glob("*.pack")
-    pack.unlink()
-    assert stage.apply(plan, side).kept == before.kept  # a damaged clone is made again
-
-    shutil.rmtree(side.scratch)
     shutil.rmtree(path)
-    gone = stage.apply(plan, side)
+    assert [stage.apply(shard, side) for shard in plan] == before  # it was read for the other shard too
+    side.store.remove(f"{side.folder}/content")
+    gone = stage.apply(plan[0], side)
     assert gone.kept.num_rows == 0
     assert gone.decisions["reason"].to_pylist() == ["repository_gone"]
     assert gone.decisions["path"].to_pylist() == ["f"]
+
+
+def everything(side: Side, tables: Sequence[pa.Table]) -> dict[str, bytes]:
+    """The plan and the parts as files, and the documents and decisions of each shard."""
+    folders = [f"{side.folder}/{name}" for name in ("plan", "content")]
+    files = {f"{f}/{name}": side.store.read_bytes(f"{f}/{name}") for f in folders for name in side.store.names(f)}
+    made = [table for plan in tables for table in Acquire().apply(plan, side)]
+    return files | {str(number): parquet_bytes(table.combine_chunks()) for number, table in enumerate(made)}
+
+
+def test_any_number_of_downloads_gives_the_same_bytes(tmp_path: Path, corpus_of: CorpusOf, side: Side) -> None:
+    paths = [
+        commit_files(tmp_path / f"o/{name}.git", {f"{n:02d}.txt": f"{name}{n}".encode() * 10 for n in range(9)})
+        for name in "gbafcde"
+    ]
+    corpus = corpus_of([listed(*paths[:4]), listed(*paths[4:])])
+    first = everything(side, planned(Acquire(shard_bytes=100, downloads=1), corpus, side))
+    assert len(first) > 30
+    again = replace(side, store=Storage(tmp_path / "again"), scratch=tmp_path / "again-scratch")
+    same = replace(corpus, side=again)
+    assert everything(again, planned(Acquire(shard_bytes=100, downloads=8), same, again)) == first
+
+
+def test_a_repository_larger_than_a_part_is_read_part_by_part(
+    tmp_path: Path, corpus_of: CorpusOf, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.plan.PART_BYTES", 250_000)
+    files: dict[str | bytes, bytes] = {f"{n:02d}": bytes([65 + n % 26]) * (100_000 + n) for n in range(60)}
+    files |= {"30": b"x" * 300_000, "7z": b"", "copy": files["00"]}
+    corpus = corpus_of([listed(commit_files(tmp_path / "o/n.git", files))])
+    tracemalloc.start()
+    try:
+        plan = planned(Acquire(), corpus, side)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    (outcome,) = [Acquire().apply(shard, side) for shard in plan]
+    texts = dict(zip(outcome.kept["path"].to_pylist(), outcome.kept["text"].to_pylist(), strict=True))
+    assert {path: text.encode() for path, text in texts.items()} == files
+    parts = [side.get_shard("content", shard=name.split(".")[0]) for name in side.store.names("pass/side/content")]
+    assert pa.concat_tables(parts)["oid"].to_pylist() == list(dict.fromkeys(plan[0]["blob"].to_pylist()))
+    sizes = [sum(map(len, part["data"].to_pylist())) for part in parts]
+    assert max(sizes) == 300_000
+    assert sorted(sizes)[-2] <= 250_000
+
+
+def test_a_completed_run_keeps_no_clone_and_no_part_and_makes_a_lost_shard_again(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        commit_files(tmp_path / f"o/{name}", {"a.py": name.encode() * 30, "b.py": name.encode() * 40})
+    (tmp_path / "list.txt").write_text(f"{tmp_path.as_uri()}/o/one\n{tmp_path.as_uri()}/o/two\n")
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "run"
+    recipe.write_text("name: n\nrepositories: list.txt\npasses:\n  acquire: [{acquire: {shard_bytes: 250}}]\n")
+    run_whole(recipe, out)
+    (folder,) = out.glob("01-acquire-*")
+    assert sorted(path.name for path in (folder / "side").iterdir()) == ["clones.parquet", "plan"]
+    assert not (out / ".scratch").exists()
+    clones = pq.read_table(folder / "side/clones.parquet").to_pylist()
+    assert [(row["repo"], row["files"], row["bytes"] > 0) for row in clones] == [("o/one", 2, True), ("o/two", 2, True)]
+    documents = {path: path.read_bytes() for path in (folder / "documents").iterdir()}
+    assert len(documents) == 2
+    for path in documents:
+        path.unlink()
+        run_whole(recipe, out)
+        assert {path: path.read_bytes() for path in (folder / "documents").iterdir()} == documents
+        assert not (folder / "side/content").exists()
+
+
+def test_stars_and_fork_come_from_the_list_where_the_host_says_them(tmp_path: Path, run_stage: RunStage) -> None:
+    names = ["own", "forked", "elsewhere"]
+    table = listed(*(commit_files(tmp_path / f"o/{name}.git", {name: name.encode()}) for name in names))
+    table = table.append_column("stars", pa.array([7, 0, None], pa.int64()))
+    table = table.append_column("fork_of", pa.array([None, "o/own", None], pa.string()))
+    found = {row["path"]: (row["stars"], row["fork"]) for row in documents(run_stage(Acquire(), [table]))}
+    assert found == {"own": (7, False), "forked": (0, True), "elsewhere": (None, None)}
+
+
+def test_a_clone_too_large_for_the_limit_or_for_this_machine_is_a_decision(
+    tmp_path: Path, corpus_of: CorpusOf, side: Side
+) -> None:
+    noise = random.Random(5).randbytes
+    large = commit_files(tmp_path / "o/large.git", {"f": noise(60_000)})
+    small = commit_files(tmp_path / "o/small.git", {"f": noise(10_000)})
+    corpus = corpus_of([listed(large, small)])
+    for fields, transient in (({"max_clone_bytes": 40_000}, False), ({"disk_budget": 40_000}, True)):
+        plan = pa.concat_tables(planned(Acquire(**fields), corpus, side)).to_pylist()  # type: ignore[arg-type]
+        assert [(row["path"], row["reason"]) for row in plan] == [("", "repository_too_large"), ("f", None)]
+        assert json.loads(plan[0]["detail"]) == {"limit": 40_000, "transient": transient}
+    assert side.wants_retry()
+    plan = pa.concat_tables(planned(Acquire(), corpus, side)).to_pylist()  # as the next run does, with more room
+    assert [row["reason"] for row in plan] == [None, None]
+    assert list(side.scratch.iterdir()) == []
+
+
+SLOW_SSH = """\
+import subprocess, sys, time
+served = subprocess.Popen(["sh", "-c", sys.argv[-1]], stdout=subprocess.PIPE)
+while piece := served.stdout.read1(4000):
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+    time.sleep(len(piece) / 200_000)
+"""
+
+
+def test_many_clones_at_once_stay_within_the_budget_of_disk(
+    tmp_path: Path, corpus_of: CorpusOf, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ssh.py").write_text(SLOW_SSH)
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{sys.executable} {tmp_path}/ssh.py")
+    noise = random.Random(5).randbytes
+    paths = [commit_files(tmp_path / f"o/{n}.git", {"f": noise(240_000)}) for n in range(6)]
+    corpus = corpus_of([listed(*(f"ssh://host{path}" for path in paths))])
+    seen, ended = [], Event()
+
+    def look() -> None:
+        while not ended.wait(0.01):
+            seen.append(sum(path.stat().st_size for path in side.scratch.glob("*/objects/pack/*") if path.exists()))
+
+    watcher = Thread(target=look)
+    watcher.start()
+    try:
+        plan = planned(Acquire(downloads=6, disk_budget=600_000), corpus, side)
+    finally:
+        ended.set()
+        watcher.join()
+    assert [row["reason"] for row in pa.concat_tables(plan).to_pylist()] == [None] * 6
+    assert 300_000 < max(seen) < 950_000  # all six would take 1.4 MB; git is looked at ten times a second
+    assert list(side.scratch.iterdir()) == []
 
 
 def test_apply_raises_where_a_repository_cannot_be_read_now(tmp_path: Path, corpus_of: CorpusOf, side: Side) -> None:
     commit_files(tmp_path / "n.git", {"f": b"planned"})
     answers: dict[str, int] = {}
     with served(tmp_path, answers) as url:
-        stage = Acquire()
+        stage = Acquire(retries=0)
         (plan,) = planned(stage, corpus_of([listed(f"{url}/n.git")]), side)
-        shutil.rmtree(side.scratch)
+        side.store.remove(f"{side.folder}/content")
         answers["n.git"] = 503
         with pytest.raises(OSError, match="cannot be read now"):
             stage.apply(plan, side)
@@ -381,15 +519,16 @@ def test_over_http_large_blobs_stay_on_the_server_and_failures_have_their_reason
     with served(tmp_path, answers) as url:
         names = ["n.git", "plain.git", *answers, "none.git"]
         outcomes = run_stage(Acquire(max_bytes=1000, retries=0), [listed(*(f"{url}/{name}" for name in names))])
-        cloned = clone(f"{url}/n.git", None, side.scratch, 1000, 60)
+        big = git(path, "rev-parse", "HEAD:big")
+        with cloned(f"{url}/n.git", None, 1000, Git(60, 60), budget(side)) as clone:
+            assert clone.filtered
+            assert list(clone.blobs([big])) == [None]  # and is not fetched when asked for
     assert [row["text"] for row in documents(outcomes)] == ["x", "y"]
     found = pa.concat_tables([outcome.decisions for outcome in outcomes]).to_pylist()
     assert [(row["path"], row["reason"], json.loads(row["detail"]).get("size")) for row in found[:2]] == [
         ("big", "too_large", None),
         ("big", "too_large", 9000),
     ]
-    assert cloned.filtered
-    assert list(cloned.blobs([git(path, "rev-parse", "HEAD:big")], 60)) == [None]  # and is not fetched when asked for
     reasons = {row["repo"].split("/")[-1]: (row["reason"], json.loads(row["detail"])["transient"]) for row in found[2:]}
     assert reasons == {
         "missing": ("repository_gone", False),
@@ -411,8 +550,11 @@ def test_an_unreachable_host_is_transient_and_tried_again(tmp_path: Path, run_st
 
 def test_a_time_out_ends_git_and_is_transient(tmp_path: Path, side: Side) -> None:
     path = commit_files(tmp_path / "o/n.git", {"f": b"x"})
-    with pytest.raises(GitError, match=r"had not ended after 0\.0001 seconds") as raised:
-        clone(path.as_uri(), None, side.scratch, 1000, 0.0001)
+    with (
+        pytest.raises(GitError, match=r"had not ended after 0\.0001 seconds") as raised,
+        cloned(path.as_uri(), None, 1000, Git(0.0001, 60), budget(side)),
+    ):
+        pass
     assert raised.value.transient
     assert list(side.scratch.iterdir()) == []
 
@@ -440,5 +582,6 @@ def test_nobodys_git_configuration_counts(tmp_path: Path, run_stage: RunStage, m
 
 
 def test_settings_that_say_where_and_how_fast_do_not_count() -> None:
-    assert stage_identity("acquire", Acquire()) == stage_identity("acquire", Acquire(timeout_s=5, retries=0))
+    placed = Acquire(timeout_s=5, stall_s=5, retries=0, downloads=1, disk_budget=5, token_file="/token")
+    assert stage_identity("acquire", Acquire()) == stage_identity("acquire", placed)
     assert stage_identity("acquire", Acquire()) != stage_identity("acquire", Acquire(max_bytes=5))

@@ -19,7 +19,7 @@ import pytest
 from pipeline.errors import LawBroken, RunFailed, UsageError
 from pipeline.executor import RayExecutor
 from pipeline.inline import InlineExecutor
-from pipeline.layout import locked
+from pipeline.lock import locked
 from pipeline.recipe import load_recipe
 from pipeline.run import clean, execute
 from pipeline.state import Run, load_run

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.storage import ROW_GROUP_BYTES, Storage, parquet_bytes, row_bytes
+from pipeline.errors import UsageError
+from pipeline.storage import ROW_GROUP_BYTES, Storage, parquet_bytes, read_file, row_bytes
 from tests.toy import documents
 
 
@@ -73,6 +74,28 @@ def test_a_storage_on_another_file_system_behaves_the_same() -> None:
     assert store.exists("q/1.parquet")
     store.remove("q")
     assert not store.exists("q/1.parquet")
+
+
+@pytest.mark.parametrize("root", ["local", "memory://read/run"])
+def test_rows_and_columns_of_a_table_are_read_alone(root: str, tmp_path: Path) -> None:
+    store = Storage(tmp_path if root == "local" else root)
+    table = documents(["one", "two", "two"])
+    store.write_table("t.parquet", table)
+    assert store.read_table("t.parquet", ["id"]).equals(table.select(["id"]))
+    assert store.read_table("t.parquet", ["id"], where=("text", "two")).equals(table.select(["id"]).slice(1))
+    assert store.read_schema("t.parquet").equals(table.schema)
+    (tmp_path / "file").write_bytes(b"content")
+    store.upload(tmp_path / "file", "folder/copy")
+    assert store.sizes("folder") == {"copy": 7}
+    assert read_file(f"{store.root}/folder/copy") == b"content"
+    with pytest.raises(FileNotFoundError):
+        read_file(f"{store.root}/folder/gone")
+
+
+def test_a_url_with_credentials_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="holds credentials") as refused:
+        Storage("s3://key:hidden@bucket/run")
+    assert "hidden" not in str(refused.value)
 
 
 def test_reading_what_is_not_there_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The files a training leaves, written all at once: what transformers loads, the losses, and what it all came from.
+"""The files a training leaves: what transformers loads, the losses, and what it all came from.
+
+In a local folder they appear all at once; at a URL they are uploaded one by one, training.json last.
 
 checkpoint/      config.json, model.safetensors, tokenizer.json, ...: for AutoModelForCausalLM and AutoTokenizer
 loss.jsonl       a record a line: step, tokens, loss, lr, tokens_per_s, and validation_loss where it was measured
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -23,64 +26,76 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from pipeline.errors import UsageError
-from pipeline.storage import TEMPORARY
+from pipeline.storage import TEMPORARY, Storage
 from stages.tokenizer import END_OF_TEXT, SPECIAL_TOKENS
 from training.plot import loss_curve
 
-SUMMARY = "training.json"
+CHECKPOINT, LOSSES, CURVE, SUMMARY = "checkpoint", "loss.jsonl", "loss.png", "training.json"
 
 
 @dataclass(frozen=True)
 class TrainResult:
     """A finished training: its folder, the lines of loss.jsonl, training.json, and whether it was there before."""
 
-    folder: Path
+    folder: Path | str  # a URL is a str
     records: list[dict[str, Any]]
     summary: dict[str, Any]
     reused: bool
 
     @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint"
+    def checkpoint(self) -> Path | str:
+        return self.folder / CHECKPOINT if isinstance(self.folder, Path) else f"{self.folder}/{CHECKPOINT}"
 
 
-def find(out: Path, identity: Mapping[str, Any]) -> TrainResult | None:
+def find(out: Path | str, identity: Mapping[str, Any]) -> TrainResult | None:
     """The training in `out` if `identity` is its, None where there is nothing; UsageError where it is another."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    store = Storage(out)
+    held = store.names()
+    if not held and not os.path.isfile(out):
         return None
-    summary = json.loads((out / SUMMARY).read_text()) if (out / SUMMARY).is_file() else {}
+    summary = store.read_record(SUMMARY) or {}
+    if not summary and not store.local and set(held) <= {CHECKPOINT, LOSSES, CURVE}:
+        return None  # what an interrupted upload left is written again
     if not summary.items() >= identity.items():
         what = "another training, of other data or settings" if summary else "something that is no finished training"
         raise UsageError(f"'{out}' holds {what}; remove it, or give another folder to train into.")
-    records = [json.loads(line) for line in (out / "loss.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in store.read_bytes(LOSSES).decode().splitlines()]
     return TrainResult(out, records, summary, reused=True)
 
 
 def write(
-    out: Path, model: Any, tokenizer: bytes, identity: Mapping[str, Any], records: Sequence[dict[str, Any]]
+    out: Path | str, model: Any, tokenizer: bytes, identity: Mapping[str, Any], records: Sequence[dict[str, Any]]
 ) -> TrainResult:
-    """Write a finished training to `out`, which is not there or empty; it appears complete or not at all."""
-    unfinished = out.with_name(out.name + TEMPORARY + "training")
+    """Write a finished training to `out`, which is not there or empty; it counts as one when it is complete."""
+    summary = {
+        **identity,
+        "loss": records[-1]["loss"],
+        "validation_loss": records[-1].get("validation_loss"),
+        "versions": {name: metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+    unfinished = out.with_name(out.name + TEMPORARY + "training") if isinstance(out, Path) else Path(mkdtemp())
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        folder = unfinished / "checkpoint"
+        folder = unfinished / CHECKPOINT
         with _no_progress_bars():
             model.save_pretrained(folder)
         _write_tokenizer(folder, tokenizer, model.config.n_positions)
-        (unfinished / "loss.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-        (unfinished / "loss.png").write_bytes(loss_curve(records))
-        summary = {
-            **identity,
-            "loss": records[-1]["loss"],
-            "validation_loss": records[-1].get("validation_loss"),
-            "versions": {name: metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
-        }
+        (unfinished / LOSSES).write_text("".join(json.dumps(record) + "\n" for record in records))
+        (unfinished / CURVE).write_bytes(loss_curve(records))
         (unfinished / SUMMARY).write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n")
-        os.rename(unfinished, out)
-    except BaseException:
+        if isinstance(out, Path):
+            os.rename(unfinished, out)
+        else:
+            _upload(unfinished, Storage(out))
+    finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     return TrainResult(out, list(records), summary, reused=False)
+
+
+def _upload(folder: Path, store: Storage) -> None:
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda path: str(path) == SUMMARY):
+        store.upload(folder / path, str(path))
 
 
 @contextmanager

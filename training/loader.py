@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.errors import QuarryError, UsageError
 from pipeline.fingerprint import digest_bytes
@@ -76,8 +75,7 @@ class Dataset:
     def _read(self, path: str, split: str) -> pa.Table:
         columns = ["id", "split", "text_start", "input_ids"]
         try:
-            table = self.store.read_table(path, columns)
-            return table.filter(pc.equal(table.column("split"), split)).select(["id", "text_start", "input_ids"])
+            return self.store.read_table(path, columns, where=("split", split))
         except (QuarryError, pa.ArrowException, KeyError):
             raise UsageError(
                 f"'{self.folder}/{path}' is no shard of tokens (columns {', '.join(columns)}); "

@@ -30,7 +30,7 @@ VALIDATION_BATCHES = 16
 
 def train(
     dataset: str,
-    out: Path,
+    out: Path | str,
     preset: str | Preset = "tiny",
     *,
     steps: int | None = None,
@@ -44,7 +44,8 @@ def train(
     validate_every: int = 100,
     on_step: Callable[[int, float], None] | None = None,
 ) -> TrainResult:
-    """Train `preset` (or a shape of your own) on the dataset folder (path or URL) into the folder `out`.
+    """Train `preset` (or a shape of your own) on the dataset folder (path or URL) into `out`, a
+    local folder (a Path) or a URL (a str).
 
     `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
     the model at once, by default all. `on_step` is given each step, from 1, and its loss. Equal arguments give equal
