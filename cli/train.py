@@ -24,6 +24,9 @@ def train(
     out: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="By default DIR/checkpoints/PRESET-DATASET.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help="YAML of language: weight; 2.0 is seen twice an epoch.")
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what the training would take, and do nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -33,13 +36,23 @@ def train(
     from training.model import preset_named
     from training.plan import plan as make_plan
     from training.train import train as run_training
+    from training.weights import mixture, read
 
     dataset = f"{directory.rstrip('/')}/dataset"
     shape = preset_named(preset)
+    weighted = read(weights) if weights else {}
     if plan:
-        planned = asdict(make_plan(shape, Dataset(dataset).coder.vocabulary))
+        data = Dataset(dataset)
+        planned = asdict(make_plan(shape, data.coder.vocabulary))
+        portions = mixture(data.tokens("train"), weighted)
+        if as_json:
+            typer.echo(json.dumps(planned | {"mixture": [portion._asdict() for portion in portions]}))
+            return
         lines = [f"  {name.replace('_', ' '):<18} {value:,.0f}" for name, value in planned.items()]
-        typer.echo(json.dumps(planned) if as_json else "\n".join([f"{preset}; nothing was done:", *lines]))
+        lines += [
+            f"  {p.language:<18} {p.tokens:,} tokens an epoch, {p.share:.1%}, weight {p.weight:g}" for p in portions
+        ]
+        typer.echo("\n".join([f"{preset}; nothing was done:", *lines]))
         return
     # The dataset's digest is in the name: a run whose dataset changed keeps the checkpoint of the old one.
     named = out or f"{directory.rstrip('/')}/checkpoints/{preset}-{Dataset(dataset).digest()[:8]}"
@@ -62,5 +75,7 @@ def train(
             if not console.is_terminal and (step % PLAIN_STEPS == 0 or step == total):
                 console.print(f"train: step {step}/{total}, loss {loss:.3f}", highlight=False)
 
-        result = run_training(dataset, folder, preset, steps=steps, seed=seed, on_step=on_step)
+        result = run_training(
+            dataset, folder, preset, steps=steps, seed=seed, weights=weighted or None, on_step=on_step
+        )
     typer.echo(json.dumps(result.summary) if as_json else f"checkpoint: {folder}")

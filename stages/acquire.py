@@ -27,7 +27,8 @@ from stages.credentials import read_tokens
 from stages.decode import decode_batch
 from stages.disk_budget import DiskBudget
 from stages.download import Downloader, parts_of
-from stages.git import Git, GitError
+from stages.git import Git
+from stages.git_errors import GitError
 from stages.plan import packed, row_of_repository, without_same_commits
 
 ROWS_A_SHARD = 50_000

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from pipeline.errors import RunFailed
 from stages.disk_budget import CloneFolder, DiskBudget, NoRoom
-from stages.git import CONFIG, Git, GitError, sentence
+from stages.git import CONFIG, Git
+from stages.git_errors import GitError, sentence
 
 STANDALONE = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 PATH_BYTES = 256  # a file's path may take, on the average of a tree of many files
@@ -73,10 +74,12 @@ class Clone:
         left = len(oids)
         with self.git.output(self.folder, ["cat-file", "--batch", "--buffer"], oids) as output:
             for header in iter(output.readline, b""):
-                _, kind, *rest = header.split() if header.endswith(b"\n") else (b"", b"", b"1")
+                if not header.endswith(b"\n"):
+                    break  # git died, and says so when it is waited for
+                _, kind, *rest = header.split()
                 content = output.read(int(rest[0])) if rest else b""
                 if rest and output.read(1) != b"\n":
-                    break  # git died, and says so when it is waited for
+                    break
                 left -= 1
                 yield content if kind == b"blob" else None
         if left:

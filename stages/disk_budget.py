@@ -18,7 +18,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from stages.git import GitError, Stopped
+from stages.git import Stopped
+from stages.git_errors import GitError
 
 TEMPORARY = ".tmp-"
 WAIT_S = 0.1

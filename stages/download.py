@@ -17,7 +17,8 @@ import pyarrow as pa
 from pipeline.side import Side
 from stages.clones import Clone, cloned
 from stages.disk_budget import DiskBudget
-from stages.git import Git, GitError, Stopped
+from stages.git import Git, Stopped
+from stages.git_errors import GitError
 from stages.plan import SUBMODULE, row_of_repository, rows_of_files
 
 CONTENT = pa.schema([("oid", pa.string()), ("data", pa.large_binary())])  # data is null where the object is no blob

@@ -1,4 +1,4 @@
-"""Runs the real `git`, never a shell, with nobody's configuration but ours, and says in our words why it failed.
+"""Runs the real `git`, never a shell, with nobody's configuration but ours.
 
 Every command is watched: it and its children are killed when its time is over, when its result is not wanted any more,
 or when the caller's own check says so. A token for a private host is handed over in that one process's environment, to
@@ -7,23 +7,22 @@ be asked for by git when that host wants it: it stands on no command line, in no
 
 from __future__ import annotations
 
-import errno
 import math
 import os
-import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event, Thread
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from pipeline.errors import UsageError
+from stages.git_errors import GitError, failure
 
 # Read by every git that is started, by the server's side of a file:// URL too. `safe.directory`: repositories on this
 # machine may belong to others; nothing in them is executed. The other settings keep a clone to one pack and one core.
@@ -49,45 +48,10 @@ PROTOCOLS = "file:http:https:ssh:git"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")  # the only hosts that are given a token without encryption
 # Asked by git for one host's credentials; prints nothing but to `get`.
 HELPER = """!f() { test "$1" = get && printf 'username=x-access-token\\npassword=%s\\n' "$QUARRY_TOKEN"; }; f"""
+# Kills the process group $1 when its input ends without a line. It goes into the background, so that whoever ends us
+# and all our children does not end it too.
+GUARD = "exec 3<&0; (read -r ended <&3 || kill -9 -- -$1) >/dev/null 2>&1 &"
 POLL_S = 0.1  # how often a running git is looked at
-
-_FULL = re.compile(r"No space left on device|Disk quota exceeded")
-# What git and the hosts say, by the reason it stands for; the first that matches counts.
-_SYMPTOMS = (
-    ("ref_not_found", r"not our ref|[Cc]ouldn't find remote ref|unadvertised object"),
-    (
-        "repository_unreachable",
-        r"error: (?:5\d\d|429|408)|[Tt]imed out|[Cc]ould ?n[o']t resolve|Connection (?:refused|reset)",
-    ),
-    (
-        "repository_gone",
-        r"[Rr]epository .*not found|could not be found|does not appear to be a git repository|no longer exists"
-        r"|could not read (?:Username|Password)|Authentication failed|Permission denied|[Aa]ccess denied"
-        r"|error: 4\d\d|not exported|unavailable due to",
-    ),
-    (
-        "repository_corrupt",
-        r"corrupt|bad object|missing (?:blob|tree|commit)|(?:could not|unable to|failed to) (?:read|parse|unpack)"
-        r"|did not send all necessary objects|inflate|unresolved delta|not point to a valid object|broken ref",
-    ),
-)
-
-
-class GitError(Exception):
-    """Git could not do it. `reason` is one of acquire's reasons; the text holds no credentials.
-
-    `transient` says whether another try, later, may well succeed.
-    """
-
-    def __init__(self, reason: str, message: str, transient: bool = False) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.transient = transient or reason == "repository_unreachable"
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """The evidence of the decision."""
-        return {"error": str(self), "transient": self.transient}
 
 
 class Stopped(Exception):
@@ -150,9 +114,10 @@ class Git:
             watch.start()
             assert process.stdout is not None
             try:
-                with process.stdout:
+                # What works on this machine alone ends by itself soon enough.
+                with process.stdout, _guarded(process) if url else nullcontext():
                     yield process.stdout
-                process.wait()
+                    process.wait()
             finally:
                 _kill(process)
                 process.wait()
@@ -164,7 +129,7 @@ class Git:
             if errors is not None:
                 errors.append(said)
             if process.returncode:
-                raise watch.cause or _failure(said, url, folder)
+                raise watch.cause or failure(said, url, folder)
 
     def _token(self, url: str | None) -> str | None:
         """The token for the server of `url`; none for a server to which it would go for everybody to read."""
@@ -237,26 +202,28 @@ class _Watch(Thread):
         self.join()
 
 
+@contextmanager
+def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Should this process be killed, a download would go on without it: let it end, with all its children."""
+    guard = subprocess.Popen(
+        ["sh", "-c", GUARD, "sh", str(process.pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+    guard.wait()
+    try:
+        yield
+    finally:
+        _kill(process)
+        with suppress(BrokenPipeError):
+            guard.communicate(b"\n")
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill git and its children, unless git has ended and was waited for."""
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _failure(said: str, url: str | None, folder: Path) -> Exception:
-    if _FULL.search(said):
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    remote = url is not None and not url.startswith("file://")
-    reason = next(
-        (reason for reason, symptom in _SYMPTOMS if re.search(symptom, said)),
-        "repository_unreachable" if remote else "repository_corrupt",
-    )
-    return GitError(reason, sentence(said, folder))
-
-
-def sentence(said: str, folder: Path) -> str:
-    """The first thing git found fatal, without our temporary folder and whatever stands before an @ in a URL."""
-    lines = said.replace(f"{folder}/", "").splitlines()
-    line = next((line for line in lines if line.startswith("fatal: ")), lines[0] if lines else "git gave no reason")
-    return re.sub(r"//[^/\s]*@", "//", line.removeprefix("fatal: "))[:200]

@@ -44,7 +44,7 @@ _LICENSE_FILE = re.compile(
 _SUPPORTING_FILE = re.compile(
     rf"(?:.*[-_. ]|third-?party)?(?:notices?|copyrights?|legal)(?:[-_ ]{_NAME})?(?:{_TEXT})?", re.IGNORECASE
 )
-_OF_OTHERS = re.compile(r"third[-_. ]?part|3rd[-_. ]?part|dependenc|bundled|vendor", re.IGNORECASE)
+_OF_OTHERS = re.compile(r"third[-_. ]?part|3rd[-_. ]?part|dependenc|bundled|vendor|trademark", re.IGNORECASE)
 
 # CRAN's form where DESCRIPTION says "MIT + file LICENSE": it names the holder, the licence stands elsewhere.
 _R_FORM_TEXT = re.compile(r"\s*(?:(?:YEAR|COPYRIGHT HOLDER|ORGANIZATION):[^\n]*\n?\s*){1,3}")
@@ -58,6 +58,7 @@ class License(Stage):
 
     takes = gives = schema.needs(schema.DOCUMENT, "id", "repo", "path", "blob", "license", "license_type", "text")
     writes = frozenset({"license", "license_type"})
+    revision = 2
     depends = ("scancode-toolkit",)
     reasons: ClassVar[Mapping[str, str]] = {
         "permissive": _LINE + "permissive",
@@ -123,11 +124,10 @@ _TABLE = pa.schema([(name, pa.string()) for name in ("repo", *Verdict._fields)])
 
 def kind_of(path: str) -> Literal["license", "supporting"] | None:
     """What a path in a repository is to its licence; only the root and REUSE's folder LICENSES/ speak for all of it."""
-    if path.startswith("LICENSES/"):
-        return None if path.lower().startswith("licenses/readme") else "license"
-    if "/" in path:
+    reuse = path.startswith("LICENSES/")
+    if ("/" in path and not reuse) or path.lower().startswith("licenses/readme"):
         return None
-    if _LICENSE_FILE.fullmatch(path):
+    if reuse or _LICENSE_FILE.fullmatch(path):
         return "supporting" if _OF_OTHERS.search(path) else "license"
     return "supporting" if _SUPPORTING_FILE.fullmatch(path) else None
 

@@ -27,10 +27,12 @@ CLASS_OF_CATEGORY = {
     "Unstated License": "unknown",
 }  # every other category (Commercial, Proprietary Free, Source-available, Patent License, ...) is non_free
 
-# The Stack v2's neutral keys (get_license_types.py), which neither give nor take a right to the code; ScanCode's
-# category CLA (agreements between contributors and owners) is neutral as a whole.
+# The Stack v2's neutral keys (get_license_types.py), which neither give nor take a right to the code, and trademark
+# policies, which REUSE-style LICENSES/ folders hold too; ScanCode's category CLA (agreements between contributors and
+# owners) is neutral as a whole.
 NEUTRAL = frozenset(
     {"generic-exception", "generic-export-compliance", "generic-tos", "generic-trademark", "warranty-disclaimer"}
+    | {"elixir-trademark-policy", "red-hat-trademarks", "trademark-notice"}
 )
 
 MATCHED = 70.0  # ScanCode score (coverage x rule relevance, less for extra words) from which a licence counts

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from socket import SHUT_RDWR
+from tempfile import TemporaryFile
+from threading import Event, Thread
+from typing import IO, Literal
 
 ENVIRONMENT = {
     "GIT_AUTHOR_NAME": "A. Author",
@@ -94,23 +99,53 @@ def _bytes(name: str | bytes) -> bytes:
     return name.encode() if isinstance(name, str) else name
 
 
-@contextmanager
-def served(folder: Path, answers: Mapping[str, int] | None = None) -> Iterator[str]:
-    """Serve the bare repositories below `folder` with git http-backend; gives the URL of `folder`.
+@dataclass
+class Behaviour:
+    """How a server treats one repository, when it does not just give it.
 
-    `answers` maps a repository's name to an HTTP status that is sent instead.
+    `sent` bytes of an answer are sent before what `then` says; answers that are shorter are given whole, so that with
+    some thousand bytes it is the pack that is concerned. `times` is how often: afterwards the server behaves.
     """
 
+    status: int | None = None  # sent instead
+    headers: Mapping[str, str] = field(default_factory=dict)  # sent with the status
+    token: str | None = None  # whoever does not give this password is asked for one, with 401
+    sent: int | None = None
+    then: Literal["break", "stall", "slow"] = "break"
+    rate: int = 100_000  # bytes a second of "slow"
+    times: int = 1_000_000
+    heard: list[str] = field(default_factory=list)  # the credentials it was given, as they were sent
+
+    def takes_turn(self) -> bool:
+        """Whether it misbehaves once more."""
+        self.times -= 1
+        return self.times >= 0
+
+
+@contextmanager
+def served(folder: Path, answers: Mapping[str, int | Behaviour] | None = None) -> Iterator[str]:
+    """Serve the bare repositories below `folder` with git http-backend; gives the URL of `folder`.
+
+    `answers` maps a repository's name to an HTTP status that is sent instead, or to how it is treated; it may change
+    while the server runs.
+    """
+    closing = Event()
+
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
-            status = (answers or {}).get(path.split("/")[1])
+            answer = (answers or {}).get(path.split("/")[1], Behaviour())
+            how = Behaviour(answer) if isinstance(answer, int) else answer
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if credentials := self.headers.get("Authorization"):
+                how.heard.append(credentials)
+            status = how.status if how.status is not None and how.takes_turn() else None
+            if how.token is not None and how.token != _password(credentials):
+                status = 401
             if status is not None:
-                self.send_response(status)
-                if status == 401:
-                    self.send_header("WWW-Authenticate", 'Basic realm="private"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self._refuse(status, how.headers)
                 return
             environment = os.environ | ENVIRONMENT
             environment |= {
@@ -123,18 +158,64 @@ def served(folder: Path, answers: Mapping[str, int] | None = None) -> Iterator[s
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
                 "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
             }
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=environment)
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-            self.send_response(int(headers.pop("Status", "200").split()[0]))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            with TemporaryFile() as stdin:
+                stdin.write(body)
+                stdin.seek(0)
+                # What a backend says of a damaged repository is no output of the test.
+                quiet = subprocess.DEVNULL
+                backend = subprocess.Popen(
+                    ["git", "http-backend"], stdin=stdin, stdout=subprocess.PIPE, stderr=quiet, env=environment
+                )
+            assert backend.stdout is not None
+            with backend, backend.stdout as output, suppress(ConnectionError):  # the client may have gone
+                try:
+                    self._pass_on(output, how)
+                finally:
+                    backend.kill()
 
         do_POST = do_GET
+
+        def _refuse(self, status: int, headers: Mapping[str, str]) -> None:
+            self.send_response(status)
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="private"')
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _pass_on(self, output: IO[bytes], how: Behaviour) -> None:
+            """Send what the backend gives, as it comes, and misbehave on the way."""
+            lines = iter(output.readline, b"\r\n")
+            headers = dict(line.decode().rstrip("\r\n").split(": ", 1) for line in lines)
+            self.send_response(int(headers.pop("Status", "200").split()[0]))
+            for name, value in headers.items():
+                if name != "Content-Length":
+                    self.send_header(name, value)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.flush()
+            self._send(output.read(how.sent or 0))
+            piece = output.read(1)
+            if piece and how.sent is not None and how.takes_turn():
+                if how.then == "slow":
+                    while piece and not closing.wait(0.05):
+                        self._send(piece)
+                        piece = output.read(how.rate // 20)
+                else:
+                    if how.then == "stall":
+                        closing.wait()
+                    self.close_connection = True
+                    self.connection.shutdown(SHUT_RDWR)
+                    return
+            while piece:
+                self._send(piece)
+                piece = output.read(1 << 16)
+            self.wfile.write(b"0\r\n\r\n")
+
+        def _send(self, piece: bytes) -> None:
+            if piece:  # an empty chunk would be the last
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
 
         def log_message(self, format: str, *arguments: object) -> None:
             """The test's output is no server log."""
@@ -145,6 +226,12 @@ def served(folder: Path, answers: Mapping[str, int] | None = None) -> Iterator[s
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        closing.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _password(credentials: str | None) -> str | None:
+    """The password in the header Authorization: Basic."""
+    return None if credentials is None else b64decode(credentials.removeprefix("Basic ")).decode().partition(":")[2]

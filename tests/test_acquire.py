@@ -30,7 +30,8 @@ from pipeline.storage import Storage, parquet_bytes
 from stages.acquire import Acquire
 from stages.clones import cloned
 from stages.disk_budget import DiskBudget
-from stages.git import Git, GitError
+from stages.git import Git
+from stages.git_errors import GitError
 from stages.plan import document_id, path_texts
 from tests.gitrepos import commit_files, commit_of, commit_tree, empty_repository, git, served, write_blob
 from tests.killed_run import run_whole

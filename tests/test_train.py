@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -14,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
 
+from cli.main import app
 from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus, Side, Worker
@@ -28,6 +31,7 @@ from training.loader import Dataset, training_batches, validation_batches, windo
 from training.model import PRESETS, build
 from training.plan import parameters, plan
 from training.train import learning_rate, train
+from training.weights import mixture, read, times
 
 SHAPE = replace(PRESETS["tiny"], layers=2, hidden=96, heads=3, context=64, batch=8, learning_rate=1e-2)
 QUICK: dict[str, Any] = {"preset": SHAPE, "steps": 48, "log_every": 16, "validate_every": 24}
@@ -48,7 +52,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))[:24]
     texts = [path.read_text(encoding="utf-8") for path in paths]
-    table = documents(texts, repo=[f"python/part{row % 8}" for row in range(len(texts))])
+    spoken = ["python" if row % 3 else "cython" for row in range(len(texts))]
+    table = documents(texts, repo=[f"python/part{row % 8}" for row in range(len(texts))], language=spoken)
     store, shards = Storage(folder), {"00000": table.slice(0, 12), "00001": table.slice(12)}
     for name, shard in shards.items():
         store.write_table(f"input/{name}.parquet", shard)
@@ -197,6 +202,123 @@ def test_each_epoch_holds_every_document_once_in_another_order(dataset: Path) ->
     ]
     assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(map(tuple, tokens_of(dataset, "train")))
     assert epochs[0] != epochs[1]
+
+
+weights_of_two = st.fixed_dictionaries({}, optional={"python": st.floats(0, 3), "cython": st.floats(0, 3)})
+
+
+@settings(deadline=None)
+@given(weights_of_two, st.integers(0, 5), st.integers(0, 30), st.integers(1, 12))
+def test_weights_say_how_often_a_document_is_seen(
+    weights: dict[str, float], seed: int, first: int, epochs: int
+) -> None:
+    ids, spoken = [f"{row:032x}" for row in range(40)], ["python", "cython"] * 20
+    drawn = np.array([times(ids, spoken, weights, seed, first + epoch) for epoch in range(epochs)])
+    wanted = np.array([weights.get(language, 1.0) for language in spoken])
+    assert np.all(np.abs(drawn.sum(axis=0) - wanted * epochs) < 1 + 1e-9)
+    assert np.array_equal(drawn[0][::-1], times(ids[::-1], spoken[::-1], weights, seed, first))
+
+
+def test_a_quarter_of_the_documents_an_epoch_is_each_of_them_once_in_four() -> None:
+    ids = [f"{row:032x}" for row in range(2000)]
+    drawn = np.array([times(ids, ["python"] * 2000, {"python": 0.25}, 7, epoch) for epoch in range(4)])
+    assert np.all(drawn.sum(axis=0) == 1)
+    assert drawn.sum(axis=1) == pytest.approx(500, abs=80)
+    other = times(ids, ["python"] * 2000, {"python": 0.25}, 8, 0)
+    assert not np.array_equal(drawn[0], other)
+
+
+def seen(dataset: Path, **weights: float) -> Counter[tuple[int, ...]]:
+    """The documents of the first epoch."""
+    data = Dataset(str(dataset))
+    drawn = data.documents("train", np.random.default_rng(0), lambda ids, names: times(ids, names, weights, 0, 0))
+    return Counter(tuple(document.tokens.tolist()) for document in drawn)
+
+
+def test_the_loader_shows_documents_as_the_weights_say(dataset: Path) -> None:
+    once, twice = seen(dataset), seen(dataset, cython=2.0, python=0)
+    assert set(once.values()) == {1}
+    assert set(twice.values()) == {2}
+    assert twice.keys() < once.keys()
+    held = Dataset(str(dataset)).tokens("train")
+    assert sum(map(len, twice)) == held["cython"]
+    assert sum(map(len, once)) == held["cython"] + held["python"]
+
+
+def test_weights_change_the_batches_and_nothing_else_does(dataset: Path) -> None:
+    plain, ones, less, same = (
+        [batch.inputs for batch in islice(batches(dataset, weights=weights), 30)]
+        for weights in (None, {"python": 1.0}, {"python": 0.5}, {"python": 0.5})
+    )
+    assert np.array_equal(plain, ones)
+    assert np.array_equal(less, same)
+    assert not np.array_equal(plain, less)
+
+
+def test_a_document_that_is_seen_twice_is_rearranged_in_two_ways(dataset: Path) -> None:
+    data = Dataset(str(dataset))
+    drawn = batches(
+        dataset, weights={"python": 0.0, "cython": 2.0}, fim_rate=1.0, batch=1, context=data.tokens("train")["cython"]
+    )
+    stream = [" ".join(map(str, batch.targets[0])).split(" 0 ") for batch in islice(drawn, 6)]
+    whole = [document for pieces in stream for document in pieces[1:-1]]
+    assert len(whole) > 10
+    assert len(set(whole)) == len(whole)
+
+
+def test_weights_make_another_training(dataset: Path, tmp_path: Path) -> None:
+    train(str(dataset), tmp_path / "out", **QUICK | {"steps": 1}, weights={"python": 0.5})
+    settings = json.loads((tmp_path / "out/training.json").read_text())["settings"]
+    assert settings["weights"] == {"python": 0.5}
+    with pytest.raises(UsageError, match="holds another training"):
+        train(str(dataset), tmp_path / "out", **QUICK | {"steps": 1})
+
+
+def test_the_plan_shows_the_mixture(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.yaml").write_text("cython: 2.0\npython: 0.25\n")
+    arguments = ["train", str(dataset.parent), "--plan", "--weights", str(tmp_path / "weights.yaml")]
+    shown = CliRunner().invoke(app, arguments)
+    told = CliRunner().invoke(app, [*arguments, "--json"])
+    assert shown.exit_code == told.exit_code == 0
+    held = Dataset(str(dataset)).tokens("train")
+    portions = {portion["language"]: portion for portion in json.loads(told.stdout)["mixture"]}
+    assert portions["cython"]["tokens"] == 2 * held["cython"]
+    assert portions["python"]["tokens"] == round(held["python"] / 4)
+    assert sum(portion["share"] for portion in portions.values()) == pytest.approx(1)
+    assert f"{2 * held['cython']:,} tokens an epoch, {portions['cython']['share']:.1%}, weight 2" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read the weights"),
+        ("python: [", "is no YAML"),
+        ("", "holds no weights; write a line 'language: weight'"),
+        ("- python", "holds no weights"),
+        ("python: -1", "the weight of 'python' is -1; give a number"),
+        ("python: many", "the weight of 'python' is 'many'"),
+        ("python: true", "the weight of 'python' is True"),
+        ("python: .nan", "the weight of 'python' is nan"),
+        (
+            "Pythn: 2",
+            "a weight for 'Pythn', which the dataset has no documents in; the nearest that it has is 'python'",
+        ),
+        ("{python: 0, cython: 0}", "leave no document to train on"),
+    ],
+)
+def test_weights_that_do_not_fit_are_one_sentence(
+    dataset: Path, tmp_path: Path, content: str | None, message: str
+) -> None:
+    path = tmp_path / "weights.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        train(str(dataset), tmp_path / "out", **QUICK, weights=read(str(path)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dataset_without_weights_is_mixed_by_volume() -> None:
+    assert [(p.language, p.share) for p in mixture({"a": 1, "b": 3}, {})] == [("b", 0.75), ("a", 0.25)]
 
 
 def test_validation_is_the_split_in_order_without_fim(dataset: Path) -> None:

@@ -6,12 +6,15 @@ training differ in nothing else. Draws depend on seed, epoch and document id alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import QuarryError, UsageError
 from pipeline.fingerprint import digest_bytes
@@ -19,7 +22,10 @@ from pipeline.storage import Storage
 from stages import chance
 from stages.tokenizer import Coder
 from training.fim import fim
+from training.weights import Weights, times
 
+COLUMNS = ("id", "language", "split", "text_start", "input_ids")
+UNKNOWN = "unknown"  # stands for the language of documents that have none
 SHARDS_MIXED = 8  # shards held in memory at once, whose documents are shuffled together
 TOKENS_MIXED = 1 << 16  # tokens of windows that are shuffled again, so that a batch is not one document
 
@@ -37,6 +43,7 @@ class Document(NamedTuple):
     id: str
     tokens: np.ndarray
     text_start: int
+    showing: int = 0  # how often it was seen in this epoch before
 
 
 class Dataset:
@@ -62,18 +69,42 @@ class Dataset:
         files = [digest_bytes(self.store.read_bytes(path)) for path in ("tokenizer.json", *self.shards)]
         return digest_bytes("".join(files).encode())
 
-    def documents(self, split: str, rng: np.random.Generator | None = None) -> Iterator[Document]:
-        """The documents of a split: in the dataset's order, or shuffled by `rng`, a few shards at a time."""
+    def tokens(self, split: str) -> dict[str, int]:
+        """How many tokens a split holds in each language."""
+        found: Counter[str] = Counter()
+        for path in self.shards:
+            held = self._read(path, split, ["language", "split", "n_tokens"]).group_by("language")
+            for row in held.aggregate([("n_tokens", "sum")]).to_pylist():
+                found[UNKNOWN if row["language"] is None else row["language"]] += row["n_tokens_sum"]
+        return dict(found)
+
+    def documents(
+        self,
+        split: str,
+        rng: np.random.Generator | None = None,
+        wanted: Callable[[list[str], list[str]], np.ndarray] | None = None,
+    ) -> Iterator[Document]:
+        """The documents of a split: in the dataset's order, or shuffled by `rng`, a few shards at a time.
+
+        `wanted` says of ids and languages how often each is wanted; by default once.
+        """
         order = self.shards if rng is None else [self.shards[at] for at in rng.permutation(len(self.shards))]
         for start in range(0, len(order), SHARDS_MIXED):
             tables = [self._read(path, split) for path in order[start : start + SHARDS_MIXED]]
             table = pa.concat_tables(tables).combine_chunks()
-            rows = np.arange(table.num_rows) if rng is None else rng.permutation(table.num_rows)
+            rows, showings = np.arange(table.num_rows), np.zeros(table.num_rows, np.int64)
+            if wanted is not None:
+                spoken = pc.fill_null(table.column("language"), UNKNOWN).to_pylist()
+                often = wanted(table.column("id").to_pylist(), spoken)
+                rows = np.repeat(rows, often)
+                showings = np.arange(len(rows)) - np.repeat(np.cumsum(often) - often, often)
+            if rng is not None:
+                places = rng.permutation(len(rows))
+                rows, showings = rows[places], showings[places]
             if len(rows):
-                yield from _documents(table, rows)
+                yield from _documents(table, rows, showings)
 
-    def _read(self, path: str, split: str) -> pa.Table:
-        columns = ["id", "split", "text_start", "input_ids"]
+    def _read(self, path: str, split: str, columns: Sequence[str] = COLUMNS) -> pa.Table:
         try:
             return self.store.read_table(path, columns, where=("split", split))
         except (QuarryError, pa.ArrowException, KeyError):
@@ -83,24 +114,31 @@ class Dataset:
             ) from None
 
 
-def _documents(table: pa.Table, rows: np.ndarray) -> Iterator[Document]:
+def _documents(table: pa.Table, rows: np.ndarray, showings: np.ndarray) -> Iterator[Document]:
     ids = table.column("id").chunk(0)
     starts = table.column("text_start").chunk(0).to_numpy()
     lists = table.column("input_ids").chunk(0)
     offsets, tokens = lists.offsets.to_numpy(), lists.values.to_numpy()
-    for row in rows.tolist():
-        yield Document(ids[row].as_py(), tokens[offsets[row] : offsets[row + 1]], int(starts[row]))
+    for row, showing in zip(rows.tolist(), showings.tolist(), strict=True):
+        yield Document(ids[row].as_py(), tokens[offsets[row] : offsets[row + 1]], int(starts[row]), showing)
 
 
 def training_batches(
-    dataset: Dataset, *, batch: int, context: int, seed: int, fim_rate: float = 0.5, spm_rate: float = 0.5
+    dataset: Dataset,
+    *,
+    batch: int,
+    context: int,
+    seed: int,
+    fim_rate: float = 0.5,
+    spm_rate: float = 0.5,
+    weights: Weights | None = None,
 ) -> Iterator[Batch]:
     """Batches of the train split, epoch after epoch without end; equal for equal arguments.
 
-    Raises UsageError where the split is empty.
+    Raises UsageError where the split is empty. `weights` are such that weights.mixture lets pass.
     """
     pool = max(4 * batch, TOKENS_MIXED // context)
-    endless = _epochs(dataset, seed, fim_rate, spm_rate)
+    endless = _epochs(dataset, seed, fim_rate, spm_rate, weights)
     mixed = shuffled(windows(endless, context), pool, chance.generator(seed, "windows"))
     return batched(mixed, batch)
 
@@ -111,15 +149,18 @@ def validation_batches(dataset: Dataset, *, batch: int, context: int, limit: int
     return islice(batched(windows(plain, context), batch), limit)
 
 
-def _epochs(dataset: Dataset, seed: int, fim_rate: float, spm_rate: float) -> Iterator[np.ndarray]:
+def _epochs(
+    dataset: Dataset, seed: int, fim_rate: float, spm_rate: float, weights: Weights | None
+) -> Iterator[np.ndarray]:
     for epoch in count():
         empty = True
-        for document in dataset.documents("train", chance.generator(seed, "order", str(epoch))):
+        wanted = partial(times, weights=weights, seed=seed, epoch=epoch) if weights else None
+        for document in dataset.documents("train", chance.generator(seed, "order", str(epoch)), wanted):
             empty = False
-            yield with_fim(
-                document, dataset.coder, chance.generator(seed, f"fim {epoch}", document.id), fim_rate, spm_rate
-            )
-        if empty:
+            purpose = f"fim {epoch} {document.showing}" if document.showing else f"fim {epoch}"
+            rng = chance.generator(seed, purpose, document.id)
+            yield with_fim(document, dataset.coder, rng, fim_rate, spm_rate)
+        if empty and not weights:  # with weights, an epoch of a small dataset may well be empty
             raise UsageError(f"'{dataset.folder}' has no document in its train split; run with more repositories.")
 
 

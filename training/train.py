@@ -22,6 +22,7 @@ from training import checkpoint
 from training.checkpoint import TrainResult
 from training.loader import Batch, Dataset, training_batches, validation_batches
 from training.model import Preset, build, preset_named
+from training.weights import Weights, mixture
 
 BETAS, EPSILON, WEIGHT_DECAY, CLIP = (0.9, 0.95), 1e-8, 0.1, 1.0
 FINAL_SHARE = 0.1  # of the peak learning rate, at the last step
@@ -39,6 +40,7 @@ def train(
     micro_batch: int | None = None,
     fim_rate: float = 0.5,
     spm_rate: float = 0.5,
+    weights: Weights | None = None,
     seed: int = 0,
     log_every: int = 10,
     validate_every: int = 100,
@@ -48,16 +50,20 @@ def train(
     local folder (a Path) or a URL (a str).
 
     `steps`, `batch` (sequences a step) and `learning_rate` default to the preset's; `micro_batch` sequences go through
-    the model at once, by default all. `on_step` is given each step, from 1, and its loss. Equal arguments give equal
-    losses on one machine and number of threads. The files it leaves are described in training.checkpoint; where `out`
-    holds this very training, it is returned and nothing is done.
+    the model at once, by default all. `weights` changes the mixture of languages (training.weights). `on_step` is given
+    each step, from 1, and its loss. Equal arguments give equal losses on one machine and number of threads. The files
+    it leaves are described in training.checkpoint; where `out` holds this very training, it is returned and nothing is
+    done.
 
-    Raises UsageError where `out` holds anything else, or where `dataset` is none.
+    Raises UsageError where `out` holds anything else, where `dataset` is none, or where `weights` do not fit it.
     """
     shape = _override(preset if isinstance(preset, Preset) else preset_named(preset), steps, batch, learning_rate)
     data = Dataset(dataset)
     settings = {"preset": asdict(shape), "fim_rate": fim_rate, "spm_rate": spm_rate, "seed": seed}
     settings |= {"log_every": log_every, "validate_every": validate_every}
+    if weights:
+        mixture(data.tokens("train"), weights)  # says what is wrong with them
+        settings["weights"] = dict(weights)
     identity = {"dataset": data.digest(), "settings": settings}
     if (finished := checkpoint.find(out, identity)) is not None:
         return finished
@@ -72,7 +78,13 @@ def train(
             validation_batches(data, batch=run.micro_batch, context=shape.context, limit=VALIDATION_BATCHES)
         )
         batches = training_batches(
-            data, batch=shape.batch, context=shape.context, seed=seed, fim_rate=fim_rate, spm_rate=spm_rate
+            data,
+            batch=shape.batch,
+            context=shape.context,
+            seed=seed,
+            fim_rate=fim_rate,
+            spm_rate=spm_rate,
+            weights=weights,
         )
         records = run.train(batches, held_out, log_every, validate_every, on_step)
     return checkpoint.write(out, model, data.tokenizer, identity, records)
