@@ -23,6 +23,8 @@ with warnings.catch_warnings():
     from ray.exceptions import RayActorError, RayTaskError
 
 T = TypeVar("T")
+CONTROL = "control"  # Ray's concurrency group
+STOP_S = 3.0  # that tasks which wait have to end what they started, before their actor is killed
 LIVES = 3  # how often an item may lose its worker before the run fails
 
 
@@ -34,6 +36,9 @@ class _Actor:
 
     def run(self, task: Callable[[Any, Worker], T], item: Any) -> T:
         return task(item, self.worker)
+
+    def stop(self) -> None:
+        self.worker.stopping.set()
 
 
 class RayExecutor:
@@ -127,8 +132,11 @@ class RayExecutor:
             if alone:
                 for actor in free + [actor for _, _, actor in running.values()]:
                     ray.kill(actor)
-            elif running:
-                self._stop()  # an error or an interrupt: what is still running is not wanted
+            elif running:  # an error or an interrupt: what is still running is not wanted
+                if at_once > 1:
+                    told = [actor.stop.options(concurrency_group=CONTROL).remote() for actor in self._actors]
+                    ray.wait([*told, *running], num_returns=len(told) + len(running), timeout=STOP_S)
+                self._stop()
 
     def _pool(self, gpus: float, at_once: int, wanted: int) -> list[Any]:
         if (gpus, at_once) != self._kind:
@@ -139,7 +147,10 @@ class RayExecutor:
         return list(self._actors)
 
     def _start(self, gpus: float, at_once: int, cpus: int = 1) -> Any:
-        return ray.remote(num_cpus=cpus, num_gpus=gpus, max_concurrency=at_once)(_Actor).remote()
+        options: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": at_once}
+        if at_once > 1:  # a thread of its own for `stop`, which must not wait behind the tasks
+            options["concurrency_groups"] = {CONTROL: 1}
+        return ray.remote(**options)(_Actor).remote()
 
     def _replace(self, dead: Any, gpus: float, at_once: int, alone: bool) -> Any:
         fresh = self._start(gpus, at_once, cpus=0 if alone else 1)

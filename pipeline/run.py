@@ -155,8 +155,9 @@ def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: 
         this.receipts[receipt["shard"]] = receipt
         run.applied += 1
         listener.shard_finished(this.part.name, receipt)
-    for name in this.part.opener.temporary:
-        run.store.remove(f"{this.folder.path}/side/{name}")
+    if not this.retries:  # a preparation that goes on builds upon what it read before
+        for name in this.part.opener.temporary:
+            run.store.remove(f"{this.folder.path}/side/{name}")
     remove_scratch(run.store, this.folder.path)
     listener.pass_finished(this.part.name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -50,8 +51,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")  # the only hosts that are given a 
 HELPER = """!f() { test "$1" = get && printf 'username=x-access-token\\npassword=%s\\n' "$QUARRY_TOKEN"; }; f"""
 # Kills the process group $1 when its input ends without a line. It goes into the background, so that whoever ends us
 # and all our children does not end it too.
-GUARD = "exec 3<&0; (read -r ended <&3 || kill -9 -- -$1) >/dev/null 2>&1 &"
+GUARD = "exec 3<&0; (read -r ended <&3 || kill -s KILL -- -$1) >/dev/null 2>&1 &"
 POLL_S = 0.1  # how often a running git is looked at
+MEMORY = 2 << 30  # bytes of data a git process may hold
 
 
 class Stopped(Exception):
@@ -110,6 +112,9 @@ class Git:
                 )
             except FileNotFoundError:
                 raise UsageError("git is not installed on this machine; install it and run again.") from None
+            # Its children inherit the limit. Ordinary repositories stay far below; some are made to exhaust memory.
+            with suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (MEMORY, MEMORY))
             watch = _Watch(process, self, arguments[0], check)
             watch.start()
             assert process.stdout is not None
@@ -156,7 +161,8 @@ class Git:
             "LC_ALL": "C",
         }
         seconds = math.ceil(self.stall_s)
-        settings = {"http.lowSpeedLimit": "1000", "http.lowSpeedTime": str(seconds)}
+        # One byte a second: a server that is still packing sends no more than signs of life.
+        settings = {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(seconds)}
         if token:
             parts = urlsplit(url or "")
             settings[f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper"] = HELPER

@@ -12,6 +12,7 @@ _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 # What git and the hosts say, by the reason it stands for; the first that matches counts. An HTTP status ends with its
 # three digits: git also says "error: 541779…: expected commit type" of an object.
 _SYMPTOMS = (
+    ("too_many_files", r"[Oo]ut of memory|[Cc]annot allocate memory"),
     ("ref_not_found", r"not our ref|[Cc]ouldn't find remote ref|unadvertised object"),
     (
         "repository_unreachable",

@@ -167,36 +167,21 @@ def test_a_check_may_end_git(folder: Path) -> None:
         Git(60, 60).run(folder, ["ls-remote", f"git://{host}/o/n"], f"git://{host}/o/n", check)
 
 
-@contextmanager
-def stalling() -> Iterator[str]:
-    """A server that begins an answer, and never ends it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            with suppress(OSError):
-                connection, _ = server.accept()
-                connection.recv(1 << 16)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n00")
-                connection.recv(1)  # until the client is gone
-                connection.close()
-
-        thread = Thread(target=answer)
-        thread.start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        thread.join(10)
-        assert not thread.is_alive(), "git is still there"
-
-
 def test_git_and_its_children_end_with_a_killed_worker(folder: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from stages.git import Git\n"
-        "print('ready', flush=True)\n"
         "Git(600, 600).run(Path(sys.argv[1]), ['ls-remote', sys.argv[2]], sys.argv[2])\n"
     )
-    with stalling() as host:
-        command = [sys.executable, "-c", script, str(folder), f"http://{host}/o/n"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent) as worker:
-            assert worker.stdout is not None
-            assert worker.stdout.readline() == b"ready\n"
-            time.sleep(1)
-            worker.kill()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/o/n"
+        root = Path(__file__).parent.parent
+        with subprocess.Popen([sys.executable, "-c", script, str(folder), url], cwd=root) as worker:
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(10)
+                assert connection.recv(1 << 16).startswith(b"GET")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n00")  # the rest never comes
+                worker.kill()
+                with suppress(ConnectionResetError):
+                    assert connection.recv(1) == b""  # the client is gone

@@ -100,6 +100,9 @@ def test_what_was_planted_came_out_as_it_should(run: Path) -> None:
     assert ("license", "no_license", "acme/no-license") in dropped
     assert ("opt_out", "opted_out", "optedout/secret-sauce") in dropped
     assert ("opt_out", "opted_out", "pallets/markupsafe") in dropped
+    assert ("natural_language", "natural_language", "acme/puzzles") in dropped
+    (copy,) = decisions(run, "decontaminate")
+    assert (copy["repo"], copy["path"], json.loads(copy["detail"])["problem"]) == ("acme/puzzles", "rain.py", "demo/0")
     near = [row for row in decisions(run, "deduplicate") if row["repo"] == "forker/click"]
     assert len(near) >= 10
     for row in near:
