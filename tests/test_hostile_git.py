@@ -1,4 +1,4 @@
-"""Whole runs against git servers that break off, dawdle or fall silent: what was read stays, nothing is left running."""
+"""Whole runs against git servers that break off, dawdle or fall silent: what was read stays, no git is left running."""
 
 from __future__ import annotations
 
