@@ -9,7 +9,6 @@ Source: bigcode-dataset, preprocessing/utils/text_extraction.py and filtering.py
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from pipeline import schema
 from pipeline.decisions import drop
 from pipeline.side import Side
 from pipeline.stage import Outcome, Stage
-from stages import comment_syntax
+from stages import comment_syntax, languages
 from stages.comment_kernel import comment_characters
 from stages.text_kernels import buffers
 
@@ -46,14 +45,7 @@ class Comments(Stage):
     @field_validator("languages")
     @classmethod
     def _known(cls, value: list[str] | None) -> list[str] | None:
-        known = comment_syntax.rules_by_language() if value else {}
-        for name in value or ():
-            if name not in known:
-                near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
-                raise ValueError(
-                    f"{name!r} is not a language of stages/comment_syntax.yaml; the nearest is {near[0]!r}"
-                )
-        return value
+        return languages.checked(value, comment_syntax.rules_by_language(), "comment_syntax.yaml")
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         syntaxes = side.load("comment_syntax", comment_syntax.load)

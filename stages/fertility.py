@@ -8,7 +8,6 @@ Source: bigcode-dataset, preprocessing/filtering.py.
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -44,12 +43,7 @@ class Fertility(Stage):
     @field_validator("minimum")
     @classmethod
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
-        known = languages.load().names
-        for name in value:
-            if name not in known:
-                near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
-                raise ValueError(f"{name!r} is not a language of stages/languages.yaml; the nearest is {near[0]!r}")
-        return value
+        return languages.checked(value)
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         judged = pa.array(list(self.minimum), pa.string())

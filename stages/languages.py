@@ -7,10 +7,12 @@ Makefiles and scripts without an extension are lost. All look-ups go over the di
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ import pyarrow.compute as pc
 import yaml
 
 Limits = Mapping[str, float | None]
+Names = TypeVar("Names", bound=Collection[str] | None)
 
 TABLE = Path(__file__).with_name("languages.yaml")
 
@@ -89,6 +92,17 @@ def load() -> Languages:
         return {value: name for name, entry in languages.items() for value in entry.get(key, ())}
 
     return Languages(frozenset(languages), turned("extensions"), turned("filenames"), turned("interpreters"), quality)
+
+
+def checked(names: Names, known: Iterable[str] | None = None, table: str = "languages.yaml") -> Names:
+    """`names` as they are, each a language of the table (or of `known`); else ValueError with the nearest."""
+    wanted = list(names or ())
+    spelt = sorted(load().names if known is None else known) if wanted else []
+    for name in wanted:
+        if name not in spelt:
+            near = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.0)
+            raise ValueError(f"{name!r} is not a language of stages/{table}; the nearest is {near[0]!r}")
+    return names
 
 
 def file_names(paths: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -71,12 +71,7 @@ class NaturalLanguage(Stage):
     @field_validator("documents")
     @classmethod
     def _known(cls, value: list[str]) -> list[str]:
-        known = languages.load().names
-        for name in value:
-            if name not in known:
-                near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
-                raise ValueError(f"{name!r} is not a language of stages/languages.yaml; the nearest is {near[0]!r}")
-        return value
+        return languages.checked(value)
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         rows = np.flatnonzero(pc.is_in(shard.column("language"), value_set=pa.array(self.documents, pa.string())))

@@ -9,7 +9,6 @@ what is missing to it is less than the next bin.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -49,12 +48,7 @@ class Sample(Stage):
     @field_validator("caps", "shares")
     @classmethod
     def _known(cls, value: dict[str, Any]) -> dict[str, Any]:
-        known = languages.load().names if value else frozenset[str]()
-        for name in value:
-            if name not in known:
-                near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
-                raise ValueError(f"{name!r} is not a language of stages/languages.yaml; the nearest is {near[0]!r}")
-        return value
+        return languages.checked(value)
 
     def prepare(self, corpus: Corpus, side: Side) -> None:
         """Write `bins`: how many of the bins of chance are kept of each capped language, and the bytes that gives."""

@@ -5,7 +5,6 @@ It runs early: it reads paths, and the first bytes of files without an extension
 
 from __future__ import annotations
 
-import difflib
 from typing import ClassVar
 
 import numpy as np
@@ -37,12 +36,7 @@ class Select(Stage):
     @field_validator("languages")
     @classmethod
     def _known(cls, value: list[str] | None) -> list[str] | None:
-        known = languages.load().names if value else frozenset[str]()
-        for name in value or ():
-            if name not in known:
-                near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.0)
-                raise ValueError(f"{name!r} is not a language of stages/languages.yaml; the nearest is {near[0]!r}")
-        return value
+        return languages.checked(value)
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         table = side.load("languages", languages.load)
