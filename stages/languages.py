@@ -96,7 +96,7 @@ def load() -> Languages:
 
 def checked(names: Names, known: Iterable[str] | None = None, table: str = "languages.yaml") -> Names:
     """`names` as they are, each a language of the table (or of `known`); else ValueError with the nearest."""
-    wanted = list(names or ())
+    wanted: list[str] = [] if names is None else list(names)
     spelt = sorted(load().names if known is None else known) if wanted else []
     for name in wanted:
         if name not in spelt:
