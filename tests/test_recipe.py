@@ -37,6 +37,17 @@ def test_a_recipe_resolves_to_one_with_every_field_spelt_out(tmp_path: Path) -> 
     assert again == recipe
 
 
+def test_what_the_publisher_says_is_kept_and_held_to_its_fields(tmp_path: Path) -> None:
+    about = "about: {contact: opt-out@example.org, published: 2026-11-25}\n"
+    recipe = load_recipe(_write(tmp_path, about + GOOD), CATALOG)
+    assert str(recipe.about.published) == "2026-11-25"
+    assert load_recipe(_write(tmp_path, recipe.resolved()), CATALOG) == recipe
+    with pytest.raises(UsageError, match=r"'about' has no field 'contct'; did you mean 'contact'\?"):
+        load_recipe(_write(tmp_path, about.replace("contact", "contct") + GOOD), CATALOG)
+    with pytest.raises(UsageError, match=r"'about', field 'published': 'soon'"):
+        load_recipe(_write(tmp_path, about.replace("2026-11-25", "soon") + GOOD), CATALOG)
+
+
 def test_overrides_change_one_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here.txt").write_text("bad")
     monkeypatch.chdir(tmp_path)

@@ -24,7 +24,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import clean, execute
 from pipeline.state import Run, load_run
 from pipeline.storage import Storage
-from tests.toy import CATALOG, Quiet
+from tests.toy import CATALOG, MakeOnce, Quiet
 
 RECIPE = """
 name: toy
@@ -205,7 +205,7 @@ def test_what_a_pass_reads_is_prepared_again_where_it_was_only_kept_until_the_pa
     )
 
     def once(*overrides: str, discard: bool) -> Run:
-        recipe = load_recipe(str(tmp_path / "recipe.yaml"), CATALOG, overrides)
+        recipe = load_recipe(str(tmp_path / "recipe.yaml"), CATALOG | {"make_once": MakeOnce}, overrides)
         inline = lambda: nullcontext(InlineExecutor())  # noqa: E731
         return execute(recipe, str(tmp_path / "run"), inline, Quiet(), lambda run: False, discard_intermediate=discard)
 
@@ -313,7 +313,7 @@ from pipeline.inline import InlineExecutor
 from pipeline.recipe import load_recipe
 from pipeline.run import execute
 from tests.test_run import Quiet
-from tests.toy import CATALOG, Quiet
+from tests.toy import CATALOG, MakeOnce, Quiet
 recipe, out, stop = sys.argv[1], sys.argv[2], int(sys.argv[3])
 write, count = storage.Storage.write_bytes, [0]
 def counted(self, path, data):

@@ -214,7 +214,6 @@ class MakeOnce(Make):
 
 CATALOG: dict[str, type[Stage]] = {
     "make": Make,
-    "make_once": MakeOnce,
     "forbid": Forbid,
     "last": Last,
     "blank": Blank,
