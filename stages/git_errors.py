@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
-# What git and the hosts say, by the reason it stands for; the first that matches counts. An HTTP status ends with its
-# three digits: git also says "error: 541779…: expected commit type" of an object.
+# What git and the hosts say, by the reason it stands for; the first that matches counts. An HTTP status stands behind
+# "returned": git also says "error: 541779…: expected commit type", and "error: 479 bytes of body are still expected".
 _SYMPTOMS = (
     ("too_many_files", r"[Oo]ut of memory|[Cc]annot allocate memory"),
     ("ref_not_found", r"not our ref|[Cc]ouldn't find remote ref|unadvertised object"),
     (
         "repository_unreachable",
-        r"error: (?:5\d\d|429|408)\b|[Tt]imed out|[Cc]ould ?n[o']t resolve|Connection (?:refused|reset)",
+        r"returned error: (?:5\d\d|429|408)\b|[Tt]imed out|[Cc]ould ?n[o']t resolve|Connection (?:refused|reset)",
     ),
     (
         "repository_gone",
         r"[Rr]epository .*not found|could not be found|does not appear to be a git repository|no longer exists"
         r"|could not read (?:Username|Password)|Authentication failed|Permission denied|[Aa]ccess denied"
-        r"|error: 4\d\d\b|not exported|unavailable due to",
+        r"|returned error: 4\d\d\b|not exported|unavailable due to",
     ),
     (
         "repository_corrupt",

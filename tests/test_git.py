@@ -17,7 +17,7 @@ from threading import Event, Thread, Timer
 import pytest
 
 from stages.git import CONFIG, Git, Stopped
-from stages.git_errors import GitError
+from stages.git_errors import GitError, failure
 
 TOKEN = "ghp_" + "a1B2" * 9
 
@@ -185,3 +185,23 @@ def test_git_and_its_children_end_with_a_killed_worker(folder: Path) -> None:
                 worker.kill()
                 with suppress(ConnectionResetError):
                     assert connection.recv(1) == b""  # the client is gone
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["error: 479 bytes of body are still expected\nfatal: early EOF", "error: 503 bytes of body are still expected"],
+)
+def test_bytes_that_are_missing_are_no_http_status(said: str, tmp_path: Path) -> None:
+    error = failure(said, "https://host/o/n", tmp_path)
+    assert isinstance(error, GitError)
+    assert error.reason == "repository_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(404, "repository_gone"), (451, "repository_gone"), (429, "repository_unreachable")]
+)
+def test_an_http_status_tells_the_reason(status: int, reason: str, tmp_path: Path) -> None:
+    said = f"fatal: unable to access 'https://host/o/n/': The requested URL returned error: {status}"
+    error = failure(said, "https://host/o/n", tmp_path)
+    assert isinstance(error, GitError)
+    assert error.reason == reason

@@ -157,7 +157,7 @@ def test_what_was_read_stays_where_the_list_before_it_changes_and_its_server_ref
 def test_slow_repositories_are_waited_for_side_by_side(tmp_path: Path, remotes: Path) -> None:
     names = [f"slow{number}" for number in range(6)]
     add_repositories(remotes, *names, noise=100_000)
-    with hostile_git(remotes, {name: Hostility(rate=60_000) for name in names}) as url:
+    with hostile_git(remotes, {name: Hostility(rate=30_000) for name in names}) as url:
         seconds = []
         for case, some in (("one", names[:1]), ("six", names)):
             began = time.monotonic()
@@ -215,12 +215,12 @@ def test_an_interrupt_ends_at_once_leaves_no_git_and_the_same_command_goes_on(
         command = quarry("run", recipe, "--out", tmp_path / "run", *how)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            assert hostile["stalls"].reached.wait(60)
+            assert hostile["stalls"].reached.wait(180)
             time.sleep(0.3)  # the others end
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
-            assert time.monotonic() - began < 10
+            _, said = process.communicate(timeout=180)
+            assert time.monotonic() - began < 60  # of 600
         finally:
             process.kill()
         assert process.returncode == 130
