@@ -2,8 +2,8 @@
 
 It knows two states. In code it looks for what begins a rule of the language: a comment, or a string or the like, in
 which nothing begins a comment. Inside a rule it looks for that rule's end alone. Nothing else of a language is
-understood, nothing is ever read twice, and what is not closed ends with its line or with the text: a text in error, or
-in another language than its name says, gives a number and no failure.
+understood, time is linear, and what is not closed ends with its line or with the text: a text in error, or in another
+language than its name says, gives a number and no failure.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _BEFORE_SPACE = tuple(b";&|()")  # what a comment may stand next to as if there 
 _AFTER_NAME = tuple(b")]}'.")  # what ends an operand as a name does
 _OPERATORS = tuple(b"=([{,;:!&|?+-*%~^>")  # what is followed by an operand
 _PREFIXES = tuple(b"rRuU")  # of a docstring
+_LONGEST_DELIMITER = 255  # bytes; Rust allows no more
 _LONGEST_WORD = 16  # bytes that are looked back for a keyword
 
 
@@ -106,7 +107,8 @@ def _begins(
         return -1, 0
     delimiter = 0
     if rule.delimiter >= 0:
-        while inside + delimiter < end and delimiters[rule.delimiter, data[inside + delimiter]]:
+        limit = min(inside + _LONGEST_DELIMITER, end)
+        while inside + delimiter < limit and delimiters[rule.delimiter, data[inside + delimiter]]:
             delimiter += 1
         inside += delimiter
         if delimiter < rule.least or not _holds(data, inside, end, pool, rule.middle_start, rule.middle_size):
