@@ -38,7 +38,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Explain what became of a document or a repository: which stage, which reason, which evidence."""
-    answer = find_why(load_run(directory, CATALOG), target)
+    answer = find_why(load_run(directory, CATALOG), target, mask)
     typer.echo(json.dumps(answer.as_json(), ensure_ascii=False) if as_json else answer.text())
 
 

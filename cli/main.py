@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cli import inspect, repositories, run, train
+from cli import inspect, repositories, run, trace, train
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -54,6 +54,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": inspect.status,
     "why": inspect.why,
     "report": inspect.report,
+    "trace": trace.trace,
     "clean": run.clean,
     "train": train.train,
 }

@@ -11,6 +11,8 @@ import shutil
 import uuid
 from typing import BinaryIO, Protocol
 
+Buffer = bytes | memoryview
+
 TEMPORARY = ".tmp-"  # part of the name of every file that is still being written
 
 
@@ -29,7 +31,9 @@ class Files(Protocol):
         """The file for random access; what is not read is not fetched."""
         ...
 
-    def write(self, path: str, data: bytes) -> None: ...
+    def write(self, path: str, data: Buffer, synced: bool = True) -> None:
+        """`synced`: the file outlives a power failure; what is written anew after one needs no such care."""
+        ...
 
     def upload(self, source: str, path: str) -> None:
         """Write the content of a local file, of any size."""
@@ -74,22 +78,23 @@ class LocalFiles:
     def open(self, path: str) -> BinaryIO:
         return open(self.full(path), "rb")
 
-    def write(self, path: str, data: bytes) -> None:
-        self._write(path, io.BytesIO(data))
+    def write(self, path: str, data: Buffer, synced: bool = True) -> None:
+        self._write(path, io.BytesIO(data), synced)
 
     def upload(self, source: str, path: str) -> None:
         with open(source, "rb") as file:
-            self._write(path, file)
+            self._write(path, file, synced=True)
 
-    def _write(self, path: str, source: BinaryIO) -> None:
+    def _write(self, path: str, source: BinaryIO, synced: bool) -> None:
         target = self.full(path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         temporary = f"{target}{TEMPORARY}{uuid.uuid4().hex}"
         try:
             with open(temporary, "wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
-                file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(temporary, target)
         except BaseException:
             if os.path.exists(temporary):

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.content import change_files
 from pipeline.errors import UsageError
 from pipeline.stage import PLACEMENT, Stage
-from pipeline.storage import read_file
+from pipeline.storage import Storage, read_file
 
 
 def digest_bytes(data: bytes) -> str:
@@ -30,6 +30,16 @@ def digest_file(path: str) -> str:
         return digest_bytes(read_file(path))
     except OSError as error:
         raise UsageError(f"cannot read '{path}' ({error.strerror or type(error).__name__}).") from None
+
+
+def digest_content(path: str) -> str:
+    """Digest of a file's content, or of what the run in a directory has made; UsageError where there is neither."""
+    store = Storage(path)
+    manifest = store.read_record("manifest.json", "passes", "dataset")
+    if manifest is None:
+        return digest_file(path)
+    made = [[part["fingerprint"] for part in manifest["passes"]], (manifest["dataset"] or {}).get("digest")]
+    return digest_bytes(json.dumps(made).encode())
 
 
 def stage_identity(name: str, stage: Stage) -> dict[str, Any]:
@@ -54,4 +64,4 @@ def _fields(stage: Stage) -> dict[str, Any]:
     for name, field in type(stage).model_fields.items():
         if PLACEMENT in field.metadata:
             del plain[name]
-    return change_files(type(stage), plain, lambda path: {"content": digest_file(path)})
+    return change_files(type(stage), plain, lambda path: {"content": digest_content(path)})

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 import fsspec
 
 from pipeline.errors import RunFailed, UsageError
+from pipeline.files import Buffer
 
 PATIENCE = 60.0  # seconds a failing operation is tried again, once the store has answered at all
 FIRST_PATIENCE = 5.0  # and before: then it is the address that is wrong
@@ -61,8 +62,8 @@ class RemoteFiles:
             return io.BytesIO(self.read(path))
         return ranged(self, path, size)
 
-    def write(self, path: str, data: bytes) -> None:
-        self.again(self.fs.pipe_file, self.full(path), data)
+    def write(self, path: str, data: Buffer, synced: bool = True) -> None:
+        self.again(self.fs.pipe_file, self.full(path), bytes(data))
 
     def upload(self, source: str, path: str) -> None:
         self.again(self.fs.put_file, source, self.full(path))

@@ -12,6 +12,8 @@ LICENSE_TYPES = ("permissive", "weak_copyleft", "copyleft", "non_free", "no_lice
 ACTIONS = ("drop", "redact", "note")
 SPLITS = ("train", "validation")
 
+CREATED = pa.timestamp("ms", "UTC")  # in whole seconds; ms because Parquet keeps no coarser unit
+
 
 def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
     return pa.field(name, kind, metadata={"meaning": meaning})
@@ -33,6 +35,7 @@ METADATA = pa.schema(
         _column("stars", pa.int64(), "stars, at the time of asking"),
         _column("forks", pa.int64(), "forks, at the time of asking"),
         _column("fork_of", pa.string(), "owner/name it was forked from; null where it is no fork"),
+        _column("created", CREATED, "when the repository was created; null where the host does not say"),
         _column("default_branch", pa.string(), "the host's default branch"),
         _column("archived", pa.bool_(), "whether its owner made it read-only"),
         _column("renamed_from", pa.string(), "owner/name in the list, where the host has moved it since"),
@@ -57,6 +60,7 @@ PLAN = pa.schema(
         _column("content", pa.string(), "the part of the side table `content` that holds the blob; null without one"),
         _column("stars", pa.int64(), "the repository's stars; null where the host does not say"),
         _column("fork", pa.bool_(), "whether the repository is a fork; null where the host does not say"),
+        _column("created", CREATED, "when the repository was created; null where the host does not say"),
         _column("reason", pa.string(), "why nothing can be read, one of acquire's reasons; null where there is a blob"),
         _column("detail", pa.string(), "evidence for `reason`, JSON"),
     ]
@@ -77,6 +81,7 @@ DOCUMENT = pa.schema(
         _column("license_type", pa.string(), "permissive, weak_copyleft, copyleft, non_free, no_license or unknown"),
         _column("stars", pa.int64(), "the repository's stars; null where the host does not say"),
         _column("fork", pa.bool_(), "whether the repository is a fork; null where the host does not say"),
+        _column("created", CREATED, "when the repository was created; null where the host does not say"),
         _column("text", pa.string(), "the content"),
     ]
 )
@@ -105,6 +110,9 @@ SIGNATURE = pa.schema(
         _column("id", pa.string(), "the document's id"),
         _column("content", pa.binary(16), "128-bit blake2b of the text"),
         _column("shingles", pa.int64(), "number of distinct shingles; 0 for a document shorter than one"),
+        _column(
+            "set_key", pa.binary(16), "equal for equal shingle sets, others but for one in 2^128; null without shingles"
+        ),
         _column("minhash", pa.list_(pa.uint32()), "MinHash values, one a permutation; null without shingles"),
     ]
 )

@@ -145,6 +145,11 @@ class Corpus:
     def shards(self) -> tuple[str, ...]:
         return tuple(self.paths)
 
+    @property
+    def workers(self) -> int:
+        """How many tasks of `map` run side by side."""
+        return self.executor.workers if self.executor else 1
+
     def read(self, shard: str, columns: Sequence[str] | None = None) -> pa.Table:
         return self.store.read_table(self.paths[shard], columns)
 

@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import TEMPORARY as TEMPORARY
-from pipeline.files import Files, LocalFiles
+from pipeline.files import Buffer, Files, LocalFiles
 
 ROW_GROUP_BYTES = 8 << 20
-DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac"})  # a dictionary of these would only cost time
+DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac", "content", "set_key", "minhash"})  # a dictionary of these would only cost time
 REQUESTS_AT_ONCE = 32
 
 Item = TypeVar("Item")
@@ -43,8 +43,9 @@ class Storage:
         """The path as `open` or fsspec knows it: a local path, or a URL."""
         return self.files.full(path)
 
-    def write_bytes(self, path: str, data: bytes) -> None:
-        self.files.write(path, data)
+    def write_bytes(self, path: str, data: Buffer, *, synced: bool = True) -> None:
+        """`synced=False` spares a temporary file the wait for the disk."""
+        self.files.write(path, data, synced)
 
     def read_bytes(self, path: str) -> bytes:
         return self.files.read(path)

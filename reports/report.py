@@ -18,7 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes
 from pipeline.state import Run
 from reports import words
-from reports.clusters import cluster_details, size_classes
+from reports.clusters import cluster_details, doubts, evidence, looked_at, size_classes
 from reports.excerpts import Mask, contexts, examples, sentence
 from reports.figures import Figures, read_figures
 from reports.rows import decision_tables, is_done, settled
@@ -93,6 +93,10 @@ def _content(run: Run, figures: Figures, mask: Mask) -> dict[str, Any]:
         "redactions": _redactions(run, figures),
         "clusters": cluster_details(run, figures.clusters, mask),
         "cluster_sizes": size_classes(figures.cluster_sizes),
+        "clusters_total": sum(figures.cluster_sizes.values()),
+        "clustered": max((stage.documents_in for stage in looked_at(figures)), default=0),
+        "doubts": doubts(figures),
+        "evidence": evidence(run),
         "splits": list(schema.SPLITS),
         "tokens": _tokens(figures),
         "errors": _listed(run, figures, "error"),

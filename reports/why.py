@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
 from pipeline.state import Run
+from reports.excerpts import Mask
 from reports.names import KnownRepository, find_repository, known_repositories
 from reports.rows import decision_tables, is_done, settled
 from reports.why_document import DocumentAnswer, about_document
@@ -19,9 +20,10 @@ from reports.why_repository import RepositoryAnswer, about_repository, documents
 Answer = DocumentAnswer | RepositoryAnswer
 
 
-def why(run: Run, target: str) -> Answer:
+def why(run: Run, target: str, mask: Mask | None = None) -> Answer:
     """What became of `target`: the id of a document or a repository, OWNER/REPO, or OWNER/REPO:PATH.
 
+    With `mask`, which redacts a text, it shows how a near-duplicate differs; without, no text is shown.
     Raises UsageError, with the nearest names, where the run knows no such thing.
     """
     run, target = settled(run), target.strip()
@@ -34,7 +36,7 @@ def why(run: Run, target: str) -> Answer:
             target = _document_at(run, repository, target[colon.end() :])
             break
     if re.fullmatch("[0-9a-fA-F]{32}", target):
-        answer = about_document(run, target.lower())
+        answer = about_document(run, target.lower(), mask)
         if answer is None:
             raise UsageError(
                 f"no document of the run in '{run.store.root}' has the id '{target}'; "

@@ -1,6 +1,6 @@
 """What became of one document: a step for each stage of the recipe, with what the stages recorded about it.
 
-Only columns that answer the question are read, never a text.
+Only columns that answer the question are read; of texts only two near-duplicates', to show how they differ.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 
 from pipeline.stage import Stage
 from pipeline.state import Run
+from reports.differences import Difference, base_of, differences
+from reports.excerpts import Mask
 from reports.rows import DECIDED, decision_tables, document_path, duplicates, input_path, is_done, read_rows
 from reports.words import counted, entities
 
 FACTS = ("repo", "path", "commit", "blob", "size", "language", "license", "license_type", "split", "n_tokens")
 LISTED = 20  # duplicates listed one by one
+NEAR = "near_duplicate"
+UNSEEN = "only beyond their first part, or in what was redacted"
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,12 @@ class DocumentAnswer:
     place: dict[str, Any] | None  # file, row: where the dataset (or the last pass done) holds it
     canonical: Duplicate | None
     in_its_favour: list[Duplicate]
+    difference: Difference | None  # from its canonical, or of the farthest near-duplicate dropped in its favour
     kind: str = "document"
 
     def as_json(self) -> dict[str, Any]:
         """The answer as plain data."""
-        return asdict(self)
+        return asdict(self) | {"difference": self.difference.as_json() if self.difference else None}
 
     def text(self) -> str:
         """The answer as lines for a terminal."""
@@ -87,11 +92,25 @@ class DocumentAnswer:
             lines += [f"  {_named(other)}" for other in self.in_its_favour[:LISTED]]
             if len(self.in_its_favour) > LISTED:
                 lines.append(f"  and {len(self.in_its_favour) - LISTED:,} more")
+        if self.difference:
+            lines += ["", *self._difference_lines(self.difference)]
         return "\n".join(lines)
 
+    def _difference_lines(self, difference: Difference) -> list[str]:
+        """The two texts side by side, under their names."""
+        if self.canonical:
+            head = "How the canonical (left) and this document (right) differ:"
+        else:
+            other = next(other for other in self.in_its_favour if other.id == difference.other)
+            head = f"How it (left) and the least similar of these (right, {other.repo}:{other.path}) differ:"
+        return [head, *(f"  {line}" for line in difference.lines() or [UNSEEN])]
 
-def about_document(run: Run, document: str) -> DocumentAnswer | None:
-    """What became of the document of this id; None where the run knows none."""
+
+def about_document(run: Run, document: str, mask: Mask | None = None) -> DocumentAnswer | None:
+    """What became of the document of this id; None where the run knows none.
+
+    With `mask`, which redacts a text, also how it differs from a near-duplicate; without, no text is shown.
+    """
     decisions = _decisions_about(run, document)
     dropped = next((row for row in decisions if row["action"] == "drop"), None)
     place: dict[str, Any] | None = None
@@ -108,14 +127,21 @@ def about_document(run: Run, document: str) -> DocumentAnswer | None:
     facts = _facts(run, document, last, shard, dropped is not None)
     for name in ("repo", "path"):
         facts.setdefault(name, decisions[0][name] if decisions else "")
+    canonical, favoured = _canonical(run, dropped), _in_its_favour(run, document)
+    pairs: list[tuple[int, str, str]] = []
+    if dropped is not None and canonical is not None and canonical.reason == NEAR:
+        pairs = [(dropped["pass"], canonical.id, document)]
+    elif canonical is None:
+        pairs = [(number, document, other.id) for number, other in favoured if other.reason == NEAR][-1:]
     return DocumentAnswer(
         id=document,
         verdict=_verdict(run, dropped, last, place),
         facts=facts,
         steps=_steps(run, decisions, dropped, last, facts),
         place=place,
-        canonical=_canonical(run, dropped),
-        in_its_favour=_in_its_favour(run, document),
+        canonical=canonical,
+        in_its_favour=[other for _, other in favoured],
+        difference=next(iter(differences(run, pairs, mask).values()), None) if mask else None,
     )
 
 
@@ -224,24 +250,27 @@ def _canonical(run: Run, dropped: dict[str, Any] | None) -> Duplicate | None:
         path=detail.get("canonical_path", ""),
         reason=dropped["reason"],
         jaccard=detail.get("jaccard"),
-        fate=_fate(run, detail["canonical"]),
+        fate=_fate(run, detail["canonical"], dropped["pass"]),
     )
 
 
-def _fate(run: Run, document: str) -> str:
+def _fate(run: Run, document: str, number: int) -> str:
+    """What became of a canonical that pass `number` cites."""
     for row in _decisions_about(run, document):
         if row["action"] == "drop":
             return f"It was dropped later by {row['stage']}: {run.passes[row['pass']].explain(row)}."
     found = _kept_at(run, len(run.passes) - 1, document)
     if found is not None:
         return f"It is in the dataset: {_where(found[1], found[2])}."
+    if (base := base_of(run, number)) is not None and _kept_at(run, number - 1, document) is None:
+        return f"It is no document of this run but of the one in '{base}', which this run was judged against."
     if not is_done(run):
         return "It is kept so far; the passes that follow are not done yet."
     return "It was removed after the run."
 
 
-def _in_its_favour(run: Run, document: str) -> list[Duplicate]:
-    """Documents that were dropped as duplicates of this one, nearest first."""
+def _in_its_favour(run: Run, document: str) -> list[tuple[int, Duplicate]]:
+    """Documents that were dropped as duplicates of this one, nearest first, with the number of the pass that did."""
     found = []
     for number, _, table in decision_tables(run, DECIDED):
         table = table.filter(pc.match_substring(table["detail"].fill_null(""), document))
@@ -250,8 +279,9 @@ def _in_its_favour(run: Run, document: str) -> list[Duplicate]:
         same = duplicates(table)
         for row in same.filter(pc.equal(same["canonical"], document)).to_pylist():
             fate = f"It was dropped by {row['stage']}: {run.passes[number].explain(row)}."
-            found.append(Duplicate(row["id"], row["repo"], row["path"], row["reason"], row["jaccard"], fate))
-    return sorted(found, key=lambda other: (-(other.jaccard or 0), other.repo, other.path, other.id))
+            other = Duplicate(row["id"], row["repo"], row["path"], row["reason"], row["jaccard"], fate)
+            found.append((number, other))
+    return sorted(found, key=lambda pair: (-(pair[1].jaccard or 0), pair[1].repo, pair[1].path, pair[1].id))
 
 
 def _where(file: str, row: int) -> str:

@@ -52,6 +52,7 @@ class Acquire(Stage):
 
     takes: ClassVar[pa.Schema] = schema.needs(schema.REPOSITORY, "id", "repo", "url", "ref")
     gives: ClassVar[pa.Schema] = schema.DOCUMENT
+    revision: ClassVar[int] = 2
     source: ClassVar[str | None] = "plan"
     temporary: ClassVar[tuple[str, ...]] = ("content",)
     depends: ClassVar[tuple[str, ...]] = ("charset-normalizer",)
@@ -121,7 +122,8 @@ class Acquire(Stage):
         keep = pa.array(~dropped)
         rows = shard.filter(keep)
         columns = {field.name: pa.nulls(len(rows), field.type) for field in schema.DOCUMENT}
-        columns |= {name: rows[name] for name in ("id", "repo", "commit", "path", "blob", "size", "stars", "fork")}
+        planned = ("id", "repo", "commit", "path", "blob", "size", "stars", "fork", "created")
+        columns |= {name: rows[name] for name in planned}
         columns |= {
             "kind": ["notebook" if path.endswith(".ipynb") else "code" for path in rows["path"].to_pylist()],
             "encoding": pa.concat_arrays([part.encoding for part in read]).filter(keep),

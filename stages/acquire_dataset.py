@@ -41,6 +41,7 @@ class AcquireDataset(Stage):
     takes: ClassVar[pa.Schema] = pa.schema([])
     gives: ClassVar[pa.Schema] = schema.DOCUMENT
     writes: ClassVar[frozenset[str]] = frozenset({"text", "encoding", "blob", "size"})
+    revision: ClassVar[int] = 2
     source: ClassVar[str | None] = "rows"
     temporary: ClassVar[tuple[str, ...]] = ("rows",)
     depends: ClassVar[tuple[str, ...]] = ("charset-normalizer", "license-expression")

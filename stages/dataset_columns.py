@@ -62,6 +62,7 @@ PRESETS: Mapping[PresetName, Mapping[str, str]] = {
         "encoding": "src_encoding",
         "license": "detected_licenses",
         "stars": "star_events_count",
+        "created": "gha_created_at",
         "blob_id": "blob_id",
     },
     "starcoderdata": {
@@ -101,24 +102,17 @@ class RowReader(NamedTuple):
         given |= {target: pa.array([value] * count) for target, value in self.constants.items()}
         place = [f"{file}:{row}" for row in range(start, start + count)]
 
-        def text_of(target: str) -> pa.Array:
-            return _cast(given[target], pa.string(), target, file) if target in given else pa.nulls(count, pa.string())
+        def values_of(target: str) -> pa.Array:
+            kind = ROWS.field(target).type
+            return _cast(given[target], kind, target, file) if target in given else pa.nulls(count, kind)
 
-        def number_of(target: str) -> pa.Array:
-            return _cast(given[target], pa.int64(), target, file) if target in given else pa.nulls(count, pa.int64())
-
-        columns: dict[str, pa.Array] = {name: text_of(name) for name in ("commit", "encoding", "blob", "blob_id")}
-        columns["repo"] = pc.fill_null(text_of("repo"), "unknown")
-        columns["path"] = pc.coalesce(text_of("path"), pa.array(place, pa.string()))
-        columns["kind"] = text_of("kind") if "kind" in given else _kinds(columns["path"])
-        columns["language"] = _distinct(text_of("language"), self._language)
-        columns["license"], columns["license_type"] = self._licenses(given, text_of, count)
-        columns["stars"] = number_of("stars")
-        columns["fork"] = (
-            _cast(given["fork"], pa.bool_(), "fork", file) if "fork" in given else pa.nulls(count, pa.bool_())
-        )
-        columns["size"] = number_of("size")
-        columns["text"] = text_of("text")
+        plain = ("commit", "blob", "size", "encoding", "stars", "fork", "created", "text", "blob_id")
+        columns: dict[str, pa.Array] = {name: values_of(name) for name in plain}
+        columns["repo"] = pc.fill_null(values_of("repo"), "unknown")
+        columns["path"] = pc.coalesce(values_of("path"), pa.array(place, pa.string()))
+        columns["kind"] = values_of("kind") if "kind" in given else _kinds(columns["path"])
+        columns["language"] = _distinct(values_of("language"), self._language)
+        columns["license"], columns["license_type"] = self._licenses(given, values_of("license_type"))
         if "text" in given:
             columns |= _from_text(columns)
         keys = zip(*(columns[name].to_pylist() for name in ("repo", "commit", "path")), strict=True)
@@ -134,14 +128,11 @@ class RowReader(NamedTuple):
         slug = name.strip().lower().replace("#", "-sharp").replace(" ", "-")
         return slug if slug in self.judges.languages.names else _LINGUIST.get(slug, slug)
 
-    def _licenses(
-        self, given: Mapping[str, Any], text_of: Callable[[str], pa.Array], count: int
-    ) -> tuple[pa.Array, pa.Array]:
+    def _licenses(self, given: Mapping[str, Any], stated: pa.Array) -> tuple[pa.Array, pa.Array]:
         """License expression and type of each row; a type that the dataset states counts where it names no licence."""
-        stated = text_of("license_type").to_pylist()
-        named = given["license"].to_pylist() if "license" in given else [None] * count
+        named = given["license"].to_pylist() if "license" in given else [None] * len(stated)
         judged = []
-        for license, kind in zip(named, stated, strict=True):
+        for license, kind in zip(named, stated.to_pylist(), strict=True):
             listed = [license] if isinstance(license, str) else [each for each in license or () if each]
             expression, found = self.judges.spdx.judge(listed)
             if expression is None:
@@ -221,9 +212,23 @@ def _distinct(column: pa.Array, change: Callable[[str], str]) -> pa.Array:
 def _cast(column: pa.ChunkedArray | pa.Array, kind: pa.DataType, target: str, file: str) -> pa.Array:
     try:
         whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        return whole.cast(kind)
+        return _moments(whole) if kind == schema.CREATED else whole.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise RunFailed(
             f"'{file}': the column for the documents' '{target}' holds {column.type}, which is no {kind}; "
             "map another in 'columns', or null to leave it out."
         ) from None
+
+
+def _moments(column: pa.Array) -> pa.Array:
+    """Dates, times or their text in ISO 8601 as whole seconds; they are UTC where they name no zone.
+
+    Raises ArrowInvalid for numbers too, as they do not tell their unit.
+    """
+    if not pa.types.is_temporal(column.type):
+        text = column.cast(pa.string())
+        try:
+            column = text.cast(pa.timestamp("ns", "UTC"))
+        except pa.ArrowInvalid:  # it names no zone
+            column = text.cast(pa.timestamp("ns"))
+    return column.cast(pa.timestamp("s", "UTC"), safe=False).cast(schema.CREATED)

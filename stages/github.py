@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
@@ -39,6 +40,7 @@ class GitHub(Stage):
     takes: ClassVar[pa.Schema] = schema.needs(schema.REPOSITORY, "id", "repo", "url", "ref")
     gives: ClassVar[pa.Schema] = schema.METADATA
     writes: ClassVar[frozenset[str]] = frozenset({"repo", "url"})
+    revision: ClassVar[int] = 2
     source: ClassVar[str | None] = "metadata"  # so that a shard is made again where a later preparation learnt more
     reasons: ClassVar[dict[str, str]] = {
         "repository_gone": "{host} knows no such repository: it was deleted, or is private",
@@ -145,6 +147,8 @@ class GitHub(Stage):
     def _ask(self, client: Client, cache: AnswerCache, row: Mapping[str, Any]) -> dict[str, Any]:
         """A listed repository's row of `metadata`. Runs in several threads."""
         kept = cache.get(row["id"])
+        if kept and "created" not in kept.fields:
+            kept = None  # by an older version; only the whole answer tells what that left out
         try:
             answer = client.get(f"/repos/{quote(row['repo'])}", etag=kept.etag if kept else None)
         except Unavailable as error:
@@ -186,6 +190,7 @@ def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
         "stars": body.get("stargazers_count"),
         "forks": body.get("forks_count"),
         "fork_of": origin.get("full_name", "unknown") if body.get("fork") else None,
+        "created": body.get("created_at"),
         "default_branch": body.get("default_branch"),
         "archived": body.get("archived"),
         "license_hint": None if spdx == "NOASSERTION" else spdx,  # which says that there is one, not which
@@ -195,11 +200,19 @@ def _fields(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with(row: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """A listed repository with these fields; where it was renamed or moved, its URL follows."""
-    known = {**row, **fields}
+    known = {**row, **fields, "created": _moment(fields["created"])}
     if fields["repo"].lower() != row["repo"].lower():
         known["renamed_from"] = row["repo"]
         known["url"] = _LAST_TWO.sub(lambda match: fields["repo"] + (match[1] or ""), row["url"])
     return known
+
+
+def _moment(said: Any) -> datetime | None:
+    """A time as the API writes it (2011-01-26T19:01:12Z), in whole seconds; None where it is none."""
+    try:
+        return datetime.fromisoformat(said).replace(microsecond=0)
+    except (TypeError, ValueError):
+        return None
 
 
 def _notice(block: Any) -> dict[str, str]:

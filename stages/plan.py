@@ -86,6 +86,7 @@ def rows_of_files(
         "content": [None if reason else parts[entry.oid] for entry, (reason, _) in zip(entries, judged, strict=True)],
         "stars": [repository.get("stars")] * count,
         "fork": [_is_fork(repository)] * count,
+        "created": [repository.get("created")] * count,
         "reason": [reason for reason, _ in judged],
         "detail": [None if reason is None else canonical_json(detail) for reason, detail in judged],
     }
@@ -97,8 +98,8 @@ def row_of_repository(
 ) -> pa.Table:
     """The one row of a repository of which nothing is read."""
     row = {name: repository[name] for name in ("id", "repo", "url")}
-    row |= {"commit": commit, "path": "", "stars": repository.get("stars"), "fork": _is_fork(repository)}
-    row |= {"reason": reason, "detail": canonical_json(detail)}
+    row |= {"commit": commit, "path": "", "reason": reason, "detail": canonical_json(detail)}
+    row |= {"stars": repository.get("stars"), "fork": _is_fork(repository), "created": repository.get("created")}
     return pa.Table.from_pylist([row], schema=schema.PLAN)
 
 

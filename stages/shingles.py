@@ -55,6 +55,16 @@ class ShingleSets(NamedTuple):
     hashes: np.ndarray  # uint64
 
 
+def permutations(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers and addends (uint32) of datasketch's MinHash(count, seed, scheme="affine32").permutations.
+
+    Drawn here, value for value, because importing datasketch imports scipy, which takes most of a second.
+    """
+    generator = np.random.RandomState(seed)
+    multipliers = generator.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return multipliers, generator.randint(0, 1 << 32, count, dtype=np.uint32)
+
+
 def content_hashes(text: Utf8) -> np.ndarray:
     """128-bit blake2b of each document's bytes, as an array of V16."""
     view, bounds = text.data.data, text.offsets.tolist()

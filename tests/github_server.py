@@ -76,6 +76,7 @@ class GitHubServer:
             "stargazers_count": 0,
             "forks_count": 0,
             "default_branch": "main",
+            "created_at": "2011-01-26T19:01:12Z",
             "license": None,
             "size": 1,
             "description": "a field that is not used",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 from base64 import b64decode
@@ -103,8 +104,8 @@ def _bytes(name: str | bytes) -> bytes:
 class Behaviour:
     """How a server treats one repository, when it does not just give it.
 
-    `sent` bytes of an answer are sent before what `then` says; answers that are shorter are given whole, so that with
-    some thousand bytes it is the pack that is concerned. `times` is how often: afterwards the server behaves.
+    `sent` bytes of an answer are sent before what `then` says; answers that are shorter are given whole. `times` is how
+    often: afterwards the server behaves. It may be changed while the server runs.
     """
 
     status: int | None = None  # sent instead
@@ -112,9 +113,11 @@ class Behaviour:
     token: str | None = None  # whoever does not give this password is asked for one, with 401
     sent: int | None = None
     then: Literal["break", "stall", "slow"] = "break"
+    of: Literal["any", "pack"] = "any"  # the answers that are treated so: any, or those alone that hold a pack
     rate: int = 100_000  # bytes a second of "slow"
     times: int = 1_000_000
     heard: list[str] = field(default_factory=list)  # the credentials it was given, as they were sent
+    reached: Event = field(default_factory=Event)  # `sent` bytes were sent, and what `then` says has begun
 
     def takes_turn(self) -> bool:
         """Whether it misbehaves once more."""
@@ -169,7 +172,7 @@ def served(folder: Path, answers: Mapping[str, int | Behaviour] | None = None) -
             assert backend.stdout is not None
             with backend, backend.stdout as output, suppress(ConnectionError):  # the client may have gone
                 try:
-                    self._pass_on(output, how)
+                    self._pass_on(output, how if how.of == "any" or self._asks_for_pack(body) else Behaviour())
                 finally:
                     backend.kill()
 
@@ -183,6 +186,9 @@ def served(folder: Path, answers: Mapping[str, int | Behaviour] | None = None) -
                 self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _asks_for_pack(self, body: bytes) -> bool:
+            return b"command=fetch" in (gzip.decompress(body) if "Content-Encoding" in self.headers else body)
 
         def _pass_on(self, output: IO[bytes], how: Behaviour) -> None:
             """Send what the backend gives, as it comes, and misbehave on the way."""
@@ -198,6 +204,7 @@ def served(folder: Path, answers: Mapping[str, int | Behaviour] | None = None) -
             self._send(output.read(how.sent or 0))
             piece = output.read(1)
             if piece and how.sent is not None and how.takes_turn():
+                how.reached.set()
                 if how.then == "slow":
                     while piece and not closing.wait(0.05):
                         self._send(piece)

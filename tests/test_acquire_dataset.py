@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from tests.s3 import S3, s3_server
 from tests.toy import Forbid, Quiet
 
 NO_SHARD = pa.table({})
+CREATED = datetime(2011, 1, 26, 19, 1, 12, tzinfo=UTC)
 Run_ = Callable[[Stage, Sequence[pa.Table]], list[Outcome]]
 
 
@@ -105,6 +107,7 @@ def test_the_stack_v1_becomes_documents(run_stage: Run_, tmp_path: Path) -> None
         "license_type": "permissive",
         "stars": 7,
         "fork": None,
+        "created": None,
         "text": "print(1)\n",
     }
     assert first["stars"] is None
@@ -241,6 +244,7 @@ def the_stack_v2(contents: Mapping[str, bytes], **changed: Any) -> list[dict[str
             "repo_name": "acme/toy",
             "revision_id": "d" * 40,
             "star_events_count": 3,
+            "gha_created_at": None if path == "latin" else datetime(2011, 1, 26, 19, 1, 12, 345678),
             "src_encoding": "ISO-8859-1" if path == "latin" else "UTF-8",
             "language": "Python",
             "length_bytes": len(data),
@@ -281,6 +285,8 @@ def test_the_stack_v2_fetches_contents_and_tells_why_one_is_not_there(
         at_once=4,
     )
     outcomes = run_stage(stage, [NO_SHARD])
+    created = {row["path"]: row["created"] for row in kept(outcomes)}
+    assert created == {"plain": CREATED, "again": CREATED, "latin": None}
     texts = {row["path"]: (row["text"], row["encoding"], row["blob"], row["size"]) for row in kept(outcomes)}
     assert texts == {
         "plain": ("naïve\n", "utf-8", git_blob(contents["plain"]), 7),
@@ -298,6 +304,33 @@ def test_the_stack_v2_fetches_contents_and_tells_why_one_is_not_there(
     assert {row["license_type"] for row in kept(outcomes)} == {"no_license"}
     table = side.get_shard("rows", shard="00000-00000")
     judge(stage, "acquire_dataset", table, side.for_shard("00000-00000"))  # the law holds
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (CREATED.replace(tzinfo=None), CREATED),
+        (CREATED.replace(microsecond=999_999), CREATED),
+        (CREATED.astimezone(timezone(timedelta(hours=-8))), CREATED),
+        (date(2011, 1, 26), datetime(2011, 1, 26, tzinfo=UTC)),
+        ("2011-01-26T19:01:12Z", CREATED),
+        ("2011-01-26 21:01:12.5+02:00", CREATED),
+        ("2011-01-26 19:01:12", CREATED),
+        ("2011-01-26", datetime(2011, 1, 26, tzinfo=UTC)),
+        (None, None),
+    ],
+)
+def test_a_time_is_read_from_times_and_from_text(given: Any, read: Any, run_stage: Run_, tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", [{"text": "x", "at": given}])
+    stage = AcquireDataset(path=str(path), columns={"text": "text", "created": "at"})
+    assert [row["created"] for row in kept(run_stage(stage, [NO_SHARD]))] == [read]
+
+
+@pytest.mark.parametrize("given", [1296068472, "lately", True])
+def test_what_is_no_time_stops_the_run(given: Any, run_stage: Run_, tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", [{"text": "x", "at": given}])
+    with pytest.raises(RunFailed, match=r"the documents' 'created' holds \w+, which is no timestamp\[ms, tz=UTC\]"):
+        run_stage(AcquireDataset(path=str(path), columns={"text": "text", "created": "at"}), [NO_SHARD])
 
 
 def test_requests_that_fail_are_repeated_until_each_content_is_there(

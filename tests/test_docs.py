@@ -29,8 +29,9 @@ ARROWS = {
     "opt_out": {"pipeline"},
     "stages": {"pipeline", "pii", "opt_out"},
     "training": {"pipeline", "pii", "opt_out", "stages"},
+    "attribution": {"pipeline", "pii", "opt_out", "stages"},
     "reports": {"pipeline", "pii", "opt_out", "stages"},
-    "cli": {"pipeline", "pii", "opt_out", "stages", "training", "reports", "recipes"},
+    "cli": {"pipeline", "pii", "opt_out", "stages", "training", "attribution", "reports", "recipes"},
 }
 # Heavy libraries, and the only places that may import them.
 ONLY = {

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -78,8 +79,9 @@ def test_gives_what_github_says(server: GitHubServer, stage: GitHub, run_stage: 
         parent={"full_name": "Origin/Widgets"},
         license={"spdx_id": "MIT"},
         size=3,
+        created_at="2014-02-28T23:59:59Z",
     )
-    server.add("acme/plain", license={"spdx_id": "NOASSERTION"})
+    server.add("acme/plain", license={"spdx_id": "NOASSERTION"}, created_at=None)
     table = listing(f"{server.url}/acme/widgets", f"{server.url}/acme/plain", "https://elsewhere.org/a/b")
     (outcome,) = run_stage(stage, [table])
     widgets, plain, elsewhere = outcome.kept.to_pylist()
@@ -91,6 +93,7 @@ def test_gives_what_github_says(server: GitHubServer, stage: GitHub, run_stage: 
         "stars": 1234,
         "forks": 5,
         "fork_of": "Origin/Widgets",
+        "created": datetime(2014, 2, 28, 23, 59, 59, tzinfo=UTC),
         "default_branch": "trunk",
         "archived": True,
         "renamed_from": None,
@@ -98,12 +101,22 @@ def test_gives_what_github_says(server: GitHubServer, stage: GitHub, run_stage: 
         "host_bytes": 3072,
     }
     assert (plain["stars"], plain["fork_of"], plain["archived"], plain["license_hint"]) == (0, None, False, None)
+    assert plain["created"] is None
     assert elsewhere == table.to_pylist()[2] | dict.fromkeys(schema.METADATA.names[4:])
     assert outcome.kept.schema.equals(schema.METADATA)
     assert sentences(stage, outcome) == [
         "its host says: 1,234 stars, 5 forks, default branch trunk, a fork of Origin/Widgets, licence MIT, archived",
         "its host says: 0 stars, 0 forks, default branch main",
     ]
+
+
+@pytest.mark.parametrize("said", ["", "lately", "2011-02-30T00:00:00Z", 1296068472])
+def test_a_time_that_is_none_is_not_known(
+    said: object, server: GitHubServer, stage: GitHub, run_stage: RunStage
+) -> None:
+    server.add("a/b", created_at=said, stargazers_count=3)
+    (outcome,) = run_stage(stage, [listing(f"{server.url}/a/b")])
+    assert [(row["stars"], row["created"]) for row in outcome.kept.to_pylist()] == [(3, None)]
 
 
 @pytest.mark.parametrize("ending", ["", ".git"])
@@ -314,6 +327,21 @@ def test_another_configuration_asks_again_at_no_cost(server: GitHubServer, run: 
     run(["c/d", "a/b"], drop_forks=True)
     assert (server.count(200), server.count(304)) == (2, 1)
     assert server.remaining == 48
+
+
+def test_an_answer_that_was_kept_without_the_creation_is_asked_for_anew_once(
+    server: GitHubServer, run: Callable[..., Run], tmp_path: Path
+) -> None:
+    server.add("a/b")
+    run(["a/b"])
+    (file,) = (tmp_path / "out/cache/github").iterdir()
+    etag, fields = json.loads(file.read_bytes())[f"{server.host}/a/b"]
+    del fields["created"]
+    file.write_text(json.dumps({f"{server.host}/a/b": [etag, fields]}))
+    for configuration in ({"drop_forks": True}, {"drop_archived": True}):
+        (row,) = documents(run(["a/b"], **configuration))
+        assert row["created"] == datetime(2011, 1, 26, 19, 1, 12, tzinfo=UTC)
+    assert (server.count(200), server.count(304)) == (2, 1)
 
 
 def test_what_failed_for_now_is_asked_for_again_and_nothing_else(server: GitHubServer, run: Callable[..., Run]) -> None:

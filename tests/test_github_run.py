@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -37,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         host = git.removeprefix("http://")
         (folder / "list.txt").write_text("".join(f"{git}/{repo}\n" for repo in LISTED))
         server.add("Acme/Widgets", stargazers_count=42, fork=True, parent={"full_name": "Origin/Widgets"})
-        server.add("old-name/gears", stargazers_count=7)
+        server.add("old-name/gears", stargazers_count=7, created_at="2008-04-10T02:17:55Z")
         server.add("shy/secrets")
         server.rename("old-name/gears", "new-name/gears")
         server.rename("shy/secrets", "renamed/secrets")
@@ -56,11 +57,13 @@ def documents(run: Run) -> dict[str, dict[str, object]]:
     return {row["repo"]: row for table in tables for row in table.to_pylist()}
 
 
-def test_documents_carry_the_name_the_stars_and_the_fork_that_the_host_tells(run: Run) -> None:
+def test_documents_carry_the_name_the_stars_the_fork_and_the_creation_that_the_host_tells(run: Run) -> None:
     found = documents(run)
     assert found.keys() == {"Acme/Widgets", "new-name/gears"}
     assert (found["Acme/Widgets"]["stars"], found["Acme/Widgets"]["fork"]) == (42, True)
     assert (found["new-name/gears"]["stars"], found["new-name/gears"]["fork"]) == (7, False)
+    assert found["Acme/Widgets"]["created"] == datetime(2011, 1, 26, 19, 1, 12, tzinfo=UTC)
+    assert found["new-name/gears"]["created"] == datetime(2008, 4, 10, 2, 17, 55, tzinfo=UTC)
 
 
 def test_a_request_by_the_old_name_is_honoured_before_anything_is_cloned(run: Run) -> None:

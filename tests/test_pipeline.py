@@ -6,7 +6,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from pipeline.errors import RunFailed
 from pipeline.state import load_run
 from recipes.demo_repositories import build
 from stages.catalog import CATALOG
+from tests.command import QUARRY, quarry
 from tests.gitrepos import commit_files, served
-from tests.killed_run import count_writes, run_and_die, run_whole
+from tests.killed_run import count_writes, killed_runs, run_whole
 from tests.test_run import contents, state
 
 PACKAGES = ["requests", "click", "Jinja2", "MarkupSafe", "humanize", "certifi", "wasabi"]
@@ -41,16 +41,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def quarry(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The `quarry` command, as a user calls it."""
-    command = [sys.executable, "-c", "from cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+def own_process(*arguments: object, seed: int) -> subprocess.CompletedProcess[str]:
+    """The `quarry` command as a user calls it, with another order of sets."""
+    environment = os.environ | {"PYTHONHASHSEED": str(seed)}
+    return subprocess.run([*QUARRY, *map(str, arguments)], capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Path:
     """A complete run, made inline by the command."""
-    done = quarry("run", folder / "recipe.yaml", "--out", folder / "inline", "--inline", "--json", PYTHONHASHSEED="1")
+    done = own_process("run", folder / "recipe.yaml", "--out", folder / "inline", "--inline", "--json", seed=1)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["applied"] > 12
     return folder / "inline"
@@ -70,10 +70,10 @@ def data_of(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((run / "dataset/data").iterdir())}
 
 
-@pytest.mark.parametrize(("workers", "seed"), [(1, "2"), (2, "3"), (5, "4")])
-def test_any_number_of_workers_gives_the_same_bytes(workers: int, seed: str, folder: Path, run: Path) -> None:
+@pytest.mark.parametrize(("workers", "seed"), [(1, 2), (2, 3), (5, 4)])
+def test_any_number_of_workers_gives_the_same_bytes(workers: int, seed: int, folder: Path, run: Path) -> None:
     out = folder / f"workers{workers}"
-    done = quarry("run", folder / "recipe.yaml", "--out", out, "--workers", workers, PYTHONHASHSEED=seed)
+    done = own_process("run", folder / "recipe.yaml", "--out", out, "--workers", workers, seed=seed)
     assert done.returncode == 0, done.stderr
     assert len(data_of(run)) >= 12
     assert data_of(out) == data_of(run)
@@ -81,13 +81,13 @@ def test_any_number_of_workers_gives_the_same_bytes(workers: int, seed: str, fol
 
 
 def test_a_second_run_a_report_and_why_touch_nothing_of_a_finished_run(folder: Path, run: Path) -> None:
-    assert quarry("report", run).returncode == 0
+    assert quarry("report", run).exit_code == 0
     before = state(run)
     again = quarry("run", folder / "recipe.yaml", "--out", run, "--json")
     assert (json.loads(again.stdout)["applied"], json.loads(again.stdout)["prepared"]) == (0, 0)
-    assert quarry("report", run).returncode == 0
-    assert quarry("why", run, "acme/gpl-tool").returncode == 0
-    assert quarry("status", run).returncode == 0
+    assert quarry("report", run).exit_code == 0
+    assert quarry("why", run, "acme/gpl-tool").exit_code == 0
+    assert quarry("status", run).exit_code == 0
     assert state(run) == before
 
 
@@ -124,7 +124,7 @@ def test_planted_personal_data_stand_nowhere_but_in_documents_before_redaction(r
     assert {"EMAIL", "IP_ADDRESS", "KEY"} <= {row["entity"] for row in found if row["repo"] == "acme/pii"}
     values = _planted_values(run, [row for row in found if row["repo"] == "acme/pii"])
     assert len(values) >= 5
-    assert quarry("report", run).returncode == 0
+    assert quarry("report", run).exit_code == 0
     raw = [path for name in ("02-acquire", "03-filter") for path in run.glob(f"{name}-*/documents")]
     for path in sorted(run.rglob("*")):
         if path.is_file() and path.parent not in raw:
@@ -255,7 +255,7 @@ def _two_repositories(folder: Path) -> Path:
 def test_kill_9_of_the_driver_at_ten_points_then_rerun_gives_the_undisturbed_run(tmp_path: Path) -> None:
     recipe = tmp_path / "plain.yaml"
     recipe.write_text(PLAIN.format(input=_two_repositories(tmp_path)))
-    written = count_writes(recipe, tmp_path / "whole")
+    written = count_writes(run_whole, recipe, tmp_path / "whole")
     assert len(decisions(tmp_path / "whole", "deduplicate")) == 1
     named = {
         "between data and receipt": next(n for n, p in enumerate(written, 1) if "/receipts/" in p),
@@ -266,9 +266,7 @@ def test_kill_9_of_the_driver_at_ten_points_then_rerun_gives_the_undisturbed_run
     }
     others = random.Random(5).sample(sorted(set(range(2, len(written))) - set(named.values())), 5)
     whole = contents(tmp_path / "whole") | data_of(tmp_path / "whole")
-    for die_at in [*named.values(), *others]:
-        out = tmp_path / f"killed{die_at}"
-        assert run_and_die(recipe, out, die_at) == -9
+    for die_at, out in killed_runs(run_whole, recipe, tmp_path, [*named.values(), *others]):
         run_whole(recipe, out)
         assert contents(out) | data_of(out) == whole, f"killed at write {die_at}: {written[die_at - 1]}"
         assert not list(out.rglob("*.tmp-*"))
@@ -328,7 +326,7 @@ def test_what_a_user_gets_wrong_is_one_sentence_and_exit_code_2(
             recipe.write_text(change["recipe"])
     arguments = [text.format(empty=tmp_path / "empty.txt") for text in change.get("arguments", [])]
     done = quarry("run", recipe, "--out", tmp_path / "out", *arguments)
-    assert done.returncode == 2, done.stderr
+    assert done.exit_code == 2, done.stderr
     *notes, sentence = done.stderr.splitlines()
     assert said in sentence
     assert all(note.startswith("note: ") for note in notes)
@@ -365,7 +363,7 @@ def test_plan_takes_time_and_volume_from_an_earlier_run(folder: Path, run: Path,
     done = planned("--out", run)
     assert (done["seconds"], done["disk_bytes"], done["clone_bytes"]) == (0, 0, 0)
     nowhere = quarry("run", folder / "recipe.yaml", "--out", tmp_path / "out", "--plan", "--rates", tmp_path)
-    assert nowhere.returncode == 2
+    assert nowhere.exit_code == 2
     assert "holds no complete run to take rates from" in nowhere.stderr
 
 

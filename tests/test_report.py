@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 
 from pipeline.errors import QuarryError
 from pipeline.state import Run, load_run
+from reports.clusters import doubts, evidence
 from reports.excerpts import WIDTH, WINDOW, excerpt, side_by_side
 from reports.figures import Figures, read_figures
 from reports.report import PAGE, render, write_report
 from reports.rows import read_rows
 from reports.words import share, short, size
 from tests.small_run import BODY, CATALOG, FILES, REPOSITORIES, SECRET, document_id, mask, small_run
+from tests.text_run import edited, executed
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,10 @@ def test_redactions_stand_in_their_context(page: BeautifulSoup, decisions: list[
 
 def test_clusters_show_members_and_a_masked_diff(page: BeautifulSoup) -> None:
     shown = [words(row) for row in page.select("#duplicates summary")]
-    assert shown == ["acme/tool:lib.py and 2 dropped in its favour", "acme/tool:main.py and 1 dropped in its favour"]
+    assert shown == [
+        "acme/tool:lib.py and 2 dropped in its favour, 25.0 % of the documents looked at",
+        "acme/tool:main.py and 1 dropped in its favour, 12.5 % of the documents looked at",
+    ]
     members = [words(item) for item in page.select("#duplicates details")[0].select("li")]
     assert members == ["equalforker/tool:lib.py", "0.750forker/tool:lib2.py"]
     removed = [words(cell) for cell in page.select("#duplicates .del")]
@@ -143,6 +149,54 @@ def test_clusters_show_members_and_a_masked_diff(page: BeautifulSoup) -> None:
     assert "def part_0(wheel):" in added
     assert 'print("mine")' in added
     assert cells(page, "duplicates") == [["2", "1"], ["3–4", "1"]]
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """200 documents of which 150 are one, but for a few lines in one of them, and two of the others are equal."""
+    texts = {f"acme/tool:{n}.py": edited(1, n % 2) for n in range(150)}
+    texts |= {f"acme/many:{n}.py": edited(10 + n, 0) for n in range(49)}
+    return executed(tmp_path_factory.mktemp("crowded"), texts | {"acme/many:again.py": edited(10, 0)})
+
+
+def test_what_the_deduplicate_stage_counted_agrees_with_its_decisions(crowded: Run) -> None:
+    page = BeautifulSoup(render(crowded, mask), "html.parser")
+    assert words(page.select("#duplicates caption")[0]) == "What deduplicate compared"
+    shown = {row[0]: number(row[1]) for row in cells(page, "duplicates")}
+    assert shown["documents looked at"] == 200
+    assert shown["documents kept"] == 50
+    assert shown["documents dropped as equal to a kept one"] == 74 + 1
+    assert shown["documents dropped as nearly equal to a kept one"] == 75
+    accepted = shown["of these, accepted: their exact similarity reaches the threshold"]
+    assert accepted >= 1
+    assert shown["pairs that share a band"] == shown["of these, rejected"] + accepted
+    assert shown["comparisons left out, as their bucket was too full"] == 0
+    assert "There are 2 clusters." in words(page.select("#duplicates p.lead")[0])
+
+
+def test_a_cluster_or_a_stage_that_takes_unusually_much_is_pointed_at(crowded: Run, run: Run) -> None:
+    told = [words(p) for p in BeautifulSoup(render(crowded, mask), "html.parser").select("#duplicates .doubt")]
+    assert len(told) == 2
+    assert told[0].startswith("deduplicate dropped 75.0 % of the 200 documents it looked at. Look whether")
+    assert told[1].startswith("One cluster, that of acme/tool:")
+    assert "takes 74.5 % of the 200 documents that were looked at. Look at its members and its diff" in told[1]
+    figures = read_figures(crowded)
+    more = [stage._replace(documents_in=10**6, documents_out=10**6 - 150) for stage in figures.stages]
+    assert doubts(replace(figures, stages=more)) == []
+    assert doubts(read_figures(run)) == []  # of few documents a share says nothing
+
+
+def test_counts_that_a_run_lacks_or_that_are_damaged_are_left_out(crowded: Run, run: Run) -> None:
+    assert evidence(run) == []
+    path = f"{crowded.passes[1].folder.path}/side/counts.json"
+    whole = crowded.store.read_bytes(path)
+    crowded.store.write_bytes(path, b'{"documents": 200, "rejected_by_estimate": 3}')
+    assert evidence(crowded) == [
+        ("deduplicate", [("documents looked at", 200), ("of these, rejected by their signatures", 3)])
+    ]
+    crowded.store.write_bytes(path, b"{")
+    assert evidence(crowded) == []
+    crowded.store.write_bytes(path, whole)
 
 
 def test_repositories_quarantine_and_notes_are_listed(page: BeautifulSoup) -> None:

@@ -24,6 +24,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import clean, execute
 from pipeline.state import Run, load_run
 from pipeline.storage import Storage
+from tests.killed_run import count_writes, killed_runs
 from tests.toy import CATALOG, MakeOnce, Quiet
 
 RECIPE = """
@@ -295,9 +296,9 @@ def test_a_shard_that_always_kills_its_worker_fails_the_run(toy: Callable[..., R
         toy(how="kill_always", executor=partial(RayExecutor, 2, cluster))
 
 
-def test_errors_come_through_ray_as_they_are(toy: Callable[..., Run]) -> None:
+def test_errors_come_through_ray_as_they_are(toy: Callable[..., Run], cluster: str) -> None:
     with pytest.raises(LawBroken, match=r"stage 'misbehave', shard 00001: document .* was lost"):
-        toy(how="lose", executor=lambda: RayExecutor(2))
+        toy(how="lose", executor=partial(RayExecutor, 2, cluster))
 
 
 def test_an_unreachable_ray_address_is_one_sentence() -> None:
@@ -305,44 +306,20 @@ def test_an_unreachable_ray_address_is_one_sentence() -> None:
         pass
 
 
-KILLED = """
-import os, signal, sys
-from contextlib import nullcontext
-from pipeline import storage
-from pipeline.inline import InlineExecutor
-from pipeline.recipe import load_recipe
-from pipeline.run import execute
-from tests.test_run import Quiet
-from tests.toy import CATALOG, MakeOnce, Quiet
-recipe, out, stop = sys.argv[1], sys.argv[2], int(sys.argv[3])
-write, count = storage.Storage.write_bytes, [0]
-def counted(self, path, data):
-    count[0] += 1
-    if count[0] == stop:
-        with open(self.full(path) + storage.TEMPORARY + "half", "wb") as file:
-            file.write(data[: len(data) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(self, path, data)
-storage.Storage.write_bytes = counted
-execute(load_recipe(recipe, CATALOG), out, lambda: nullcontext(InlineExecutor()), Quiet(), lambda run: False)
-print(count[0])
-"""
-
-
-def _killed_run(recipe: Path, out: Path, stop: int) -> subprocess.CompletedProcess[str]:
-    script = [sys.executable, "-c", KILLED, str(recipe), str(out), str(stop)]
-    return subprocess.run(script, capture_output=True, text=True, check=False)
+def _run_toy(recipe: Path, out: Path) -> None:
+    execute(
+        load_recipe(str(recipe), CATALOG), str(out), lambda: nullcontext(InlineExecutor()), Quiet(), lambda run: False
+    )
 
 
 def test_kill_9_of_the_driver_at_any_write_then_rerun_gives_the_undisturbed_run(
     toy: Callable[..., Run], tmp_path: Path
 ) -> None:
     toy(out="whole")
-    writes = int(_killed_run(tmp_path / "recipe.yaml", tmp_path / "count", -1).stdout)
+    recipe = tmp_path / "recipe.yaml"
+    writes = len(count_writes(_run_toy, recipe, tmp_path / "count"))
     points = sorted(random.Random(7).sample(range(2, writes + 1), 5))
-    for stop in points:
-        out = tmp_path / f"killed{stop}"
-        assert _killed_run(tmp_path / "recipe.yaml", out, stop).returncode == -9
-        toy(out=out.name)
+    for _, out in killed_runs(_run_toy, recipe, tmp_path, points):
+        _run_toy(recipe, out)
         assert contents(out) == contents(tmp_path / "whole")
         assert not list(out.rglob("*.tmp-*"))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,9 +15,7 @@ from typing import Any
 
 import pytest
 from s3fs import S3FileSystem
-from typer.testing import CliRunner
 
-from cli.main import app
 from pipeline import lock, remote
 from pipeline.errors import RunFailed, UsageError
 from pipeline.executor import RayExecutor
@@ -32,7 +28,9 @@ from pipeline.state import Run
 from pipeline.storage import Storage
 from stages.catalog import CATALOG
 from stages.publish import publish
+from tests.command import quarry
 from tests.gitrepos import commit_files
+from tests.killed_run import die_at_request, forked
 from tests.s3 import FAULTS, S3, SECRET, s3_server
 from tests.test_run import contents
 from tests.toy import Quiet, documents
@@ -121,11 +119,6 @@ def held(s3: S3, out: str) -> dict[str, bytes]:
     return content_of(s3.files("runs", out.removeprefix("s3://runs/") + "/"))
 
 
-def quarry(*arguments: object) -> Any:
-    """The `quarry` command in this process."""
-    return CliRunner().invoke(app, list(map(str, arguments)))
-
-
 def sentence(result: Any) -> str:
     """The one sentence on standard error of a command that could not do what was asked."""
     assert result.exit_code == 2, result.output
@@ -172,22 +165,6 @@ def test_two_ray_workers_and_inputs_on_s3_give_the_same_bytes(s3: S3, folder: Pa
     assert held(s3, "s3://runs/ray") == {path: data for path, data in whole.items() if path.startswith(first)}
 
 
-def _run_and_die(recipe: str, out: str, operation: str, times: int, environment: dict[str, str]) -> None:
-    """Run until the store is asked the `operation`, a pattern, for that many times; then this process kills itself."""
-    os.environ.update(environment)  # the process that forks this one was started before the store
-    again, seen = S3Files.again, []
-
-    def watched(files: S3Files, call: Any, *arguments: Any, **options: Any) -> Any:
-        if re.search(operation, " ".join(map(str, arguments)) + f" {options.get('Key', '')}"):
-            seen.append(call)
-            if len(seen) == times:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return again(files, call, *arguments, **options)
-
-    S3Files.again = watched  # type: ignore[assignment,method-assign]
-    run(recipe, out)
-
-
 POINTS = {
     "between a shard's files and its receipt": (r"02-acquire.*/receipts/.*\.json", 2),
     "between copy and removal of a published shard": (r"^delete_object .*/documents/", 2),
@@ -198,14 +175,10 @@ def test_kill_9_of_the_driver_then_rerun_gives_the_undisturbed_run(
     s3: S3, folder: Path, whole: dict[str, bytes]
 ) -> None:
     recipe = str(folder / "recipe.yaml")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.test_s3"])
     processes = {}
     for number, point in enumerate(POINTS.values()):
         out = f"s3://runs/killed{number}"
-        process = context.Process(target=_run_and_die, args=(recipe, out, *point, s3.environment))
-        process.start()
-        processes[out] = process
+        processes[out] = forked(die_at_request, recipe, out, *point, s3.environment)
     for out, process in processes.items():
         process.join()
         assert process.exitcode == -9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 
 from pipeline.errors import QuarryError
 from pipeline.state import Run, load_run
+from reports.differences import COLUMN, Difference
+from reports.excerpts import DIFF_ROWS, side_by_side
 from reports.why import why
 from reports.why_document import DocumentAnswer
 from reports.why_repository import RepositoryAnswer
-from tests.small_run import CATALOG, COMMIT, FILES, SECRET, document_id, small_run
+from tests.small_run import CATALOG, COMMIT, FILES, SECRET, document_id, mask, small_run
+from tests.text_run import edited, executed
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +99,73 @@ def test_a_canonical_names_those_dropped_in_its_favour(run: Run) -> None:
     ]
 
 
+def shown(run: Run, target: str) -> DocumentAnswer:
+    """The answer with the texts of near-duplicates."""
+    answer = why(run, target, mask)
+    assert isinstance(answer, DocumentAnswer)
+    return answer
+
+
+def test_a_near_duplicate_stands_side_by_side_with_its_canonical(run: Run) -> None:
+    answer = shown(run, "forker/tool:lib2.py")
+    assert answer.difference is not None
+    changed = [(row.left, row.right) for row in answer.difference.rows if row.change == "replace"]
+    assert changed[0] == ("def part_0(gear):", "def part_0(wheel):")
+    text = answer.text()
+    assert "How the canonical (left) and this document (right) differ:" in text
+    assert f"  {'def part_0(gear):':<58} | def part_0(wheel):" in text
+    data = answer.as_json()
+    assert json.loads(json.dumps(data)) == data
+    assert data["difference"]["rows"][0] == {
+        "change": "replace",
+        "left": "def part_0(gear):",
+        "right": "def part_0(wheel):",
+    }
+
+
+def test_a_canonical_stands_side_by_side_with_the_least_similar_of_its_near_duplicates(run: Run) -> None:
+    answer = shown(run, "acme/tool:lib.py")
+    assert answer.difference is not None
+    assert answer.difference.canonical == answer.id
+    assert answer.difference.other == document_id("forker/tool", "lib2.py")
+    assert "least similar of these (right, forker/tool:lib2.py)" in answer.text()
+
+
+def test_a_difference_is_redacted_short_and_shown_to_those_who_can_redact_only(run: Run) -> None:
+    answer = shown(run, "forker/tool:main.py")
+    assert answer.difference is not None
+    assert SECRET not in answer.text() + json.dumps(answer.as_json())
+    assert 'print("mine")' in answer.text()
+    assert len(answer.difference.rows) <= DIFF_ROWS
+    assert max(map(len, answer.difference.lines())) <= 2 * COLUMN + 3
+    assert document(run, "forker/tool:main.py").difference is None
+
+
+def test_equal_and_unique_documents_have_no_difference(run: Run) -> None:
+    for target in ("forker/tool:lib.py", "acme/small:main.py", "acme/tool:gpl.c"):
+        assert shown(run, target).difference is None
+
+
+def test_places_that_are_far_apart_have_a_gap_between_them() -> None:
+    lines = [f"line {n}" for n in range(40)]
+    rows = side_by_side("\n".join(lines), "\n".join(["first", *lines[1:-1], "last"]), mask)
+    assert "⋮" in "\n".join(Difference("a", "b", rows).lines())
+
+
+def test_a_canonical_of_the_base_run_is_told_as_such_and_stands_beside(tmp_path: Path) -> None:
+    base = executed(tmp_path / "base", {"acme/tool:a.py": edited(1, 0), "acme/tool:b.py": edited(2, 0)})
+    texts = {"new/tool:a.py": edited(1, 4), "new/tool:c.py": edited(4, 0)}
+    run = executed(tmp_path / "new", texts, [{"deduplicate": {"base": base.store.root}}])
+    answer = shown(run, "new/tool:a.py")
+    assert answer.canonical is not None
+    assert (answer.canonical.repo, answer.canonical.path) == ("acme/tool", "a.py")
+    assert f"the one in '{base.store.root}', which this run was judged against" in answer.canonical.fate
+    assert answer.difference is not None
+    assert {row.change for row in answer.difference.rows} == {"equal", "replace"}
+    shutil.rmtree(base.store.root)
+    assert shown(run, "new/tool:a.py").difference is None
+
+
 def test_an_id_and_any_case_of_the_name_find_the_same(run: Run) -> None:
     by_name = document(run, "ACME/Tool:main.py")
     assert by_name == document(run, document_id("acme/tool", "main.py").upper())
@@ -171,6 +242,7 @@ def test_discarded_documents_leave_the_answer_standing(tmp_path: Path) -> None:
     run = small_run(tmp_path, discard=True)
     assert "its licence GPL-3.0-only is copyleft" in document(run, "acme/tool:gpl.c").verdict
     assert document(run, "acme/tool:main.py").place is not None
+    assert shown(run, "forker/tool:lib2.py").difference is None
 
 
 def rows(run: Run, path: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline import schema
 from pipeline.decisions import NO_DECISIONS, decide, drop
+from pipeline.files import Buffer
 from pipeline.side import Corpus, Side
 from pipeline.stage import PLACEMENT, ContentFile, Outcome, Stage
 from pipeline.storage import Storage
@@ -179,10 +180,10 @@ def _die_at_write(number: int) -> None:
     """Make this process kill itself before its `number`-th write from now."""
     write, count = Storage.write_bytes, itertools.count(1)
 
-    def counted(self: Storage, path: str, data: bytes) -> None:
+    def counted(self: Storage, path: str, data: Buffer, *, synced: bool = True) -> None:
         if next(count) == number:
             os.kill(os.getpid(), signal.SIGKILL)
-        write(self, path, data)
+        write(self, path, data, synced=synced)
 
     Storage.write_bytes = counted  # type: ignore[method-assign]
 

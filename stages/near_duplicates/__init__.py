@@ -1,0 +1,1 @@
+"""The steps of near-deduplication: maps over workers with records shuffled between them; see stages/deduplicate.py."""

@@ -1,0 +1,238 @@
+"""Which pairs are compared: documents that share a band of their signatures stand in one bucket.
+
+Comparing goes in rounds. In each, the next few members of a bucket in rank order that are not dropped lead: every
+member after a leader is compared with it. What a round drops takes no part in the next. So thousands of files of one
+template cost a few comparisons a file, and yet the outcome is that of comparing all with all.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+from pipeline.shuffle import Parts, Shuffle, arrays_of
+from pipeline.side import Corpus, Side
+from stages.near_duplicates.documents import Documents, locations, partitions, range_of
+from stages.near_duplicates.equal_sets import EqualSets
+from stages.near_duplicates.independent_set import Bits
+from stages.near_duplicates.ranking import read_ranks
+from stages.shingles import band_keys
+
+# Leaders of a bucket in each round. What a bucket has left after the last is not compared in it, so that a crowd of
+# documents of which none resembles another costs a few hundred comparisons each, not a comparison with each.
+LEADERS = (16, 512)
+RECORD_BYTES = 100  # of a member in memory, while a partition is sorted
+BUDGET = 256 << 20
+PAIRS_AT_ONCE = 1 << 22  # 128 MiB of them
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: sets the keys of each band apart from those of the others
+
+MEMBERS = pa.schema(
+    [
+        ("key", pa.uint64()),  # of band and values: equal for members of a bucket
+        ("rank", pa.uint64()),
+        ("location", pa.uint64()),
+        ("shingles", pa.uint32()),
+        ("led", pa.bool_()),  # whether all after it in the bucket have been compared with it
+    ]
+)
+PAIRS = pa.schema([(name, pa.uint64()) for name in ("worse", "better", "worse_at", "better_at")])  # ranks, locations
+WAITING = pa.schema([("rank", pa.uint64())])
+
+
+class Round(NamedTuple):
+    """What a round of comparing sends on."""
+
+    pairs: Shuffle  # a partition a range of the worse document's rank
+    waiting: Shuffle  # documents that a later round may find a better one for; partitions alike
+    left: Parts  # members of the buckets that are still open
+
+
+class Counts(NamedTuple):
+    """What became of comparisons."""
+
+    open_buckets: int
+    rejected: int  # pairs whose sizes differ too much
+    left_out: int  # pairs that were not compared, as the bucket is too large
+
+
+def fill_buckets(
+    corpus: Corpus, documents: Documents, ranks: Shuffle, equal: EqualSets, bands: int, rows: int
+) -> Shuffle:
+    """Send each document that leads its equals to a bucket for each of its bands."""
+    size = documents.count * bands * RECORD_BYTES
+    members = Shuffle("members", MEMBERS, partitions(size, BUDGET, corpus.workers))
+    send = partial(
+        _send_members, documents=documents, ranks=ranks, equal=equal, members=members, bands=bands, rows=rows
+    )
+    corpus.map(send, documents.all_groups)
+    return members
+
+
+def pair_up(
+    corpus: Corpus,
+    documents: Documents,
+    members: Shuffle | Parts,
+    buckets: int,
+    ranges: int,
+    threshold: float,
+    number: int,
+) -> tuple[Round, Counts]:
+    """Round `number` over `members` in `buckets` partitions, for `ranges` of ranks."""
+    sent = Round(
+        Shuffle(f"pairs-{number}", PAIRS, ranges),
+        Shuffle(f"waiting-{number}", WAITING, ranges),
+        Parts(f"members-{number}", MEMBERS),
+    )
+    task = partial(_pair_up, documents=documents, members=members, sent=sent, threshold=threshold, number=number)
+    counts = corpus.map(task, range(buckets))
+    return sent, Counts(*(sum(column) for column in zip(*counts, strict=True)))
+
+
+def _send_members(
+    group: int,
+    corpus: Corpus,
+    side: Side,
+    *,
+    documents: Documents,
+    ranks: Shuffle,
+    equal: EqualSets,
+    members: Shuffle,
+    bands: int,
+    rows: int,
+) -> None:
+    (followers,) = arrays_of(equal.by_follower.read(side, group), "follower")
+    for number, rank in read_ranks(side, documents, ranks, group).items():
+        table = documents.signature(side, number, ["shingles", "minhash"])
+        location, shingles = locations(number, table.num_rows), table["shingles"].to_numpy()
+        sent = documents.compared(side, number) & (shingles > 0) & ~np.isin(location, followers, assume_unique=True)
+        minhash = table["minhash"].filter(pa.array(sent)).combine_chunks()
+        values = minhash.flatten().to_numpy().reshape(len(minhash), -1 if len(minhash) else bands * rows)
+        keys = band_keys(values, bands, rows) ^ (np.arange(1, bands + 1, dtype=np.uint64) * _SPREAD)
+        columns = {
+            "key": keys.ravel(),
+            "rank": np.repeat(rank[sent], bands),
+            "location": np.repeat(location[sent], bands),
+            "shingles": np.repeat(shingles[sent].astype(np.uint32), bands),
+            "led": np.zeros(keys.size, bool),
+        }
+        # The key's high bits cut its range into equal parts.
+        part = ((columns["key"] >> np.uint64(32)) * np.uint64(members.partitions)) >> np.uint64(32)
+        members.write(side, f"{number:06d}", columns, part.astype(np.int64))
+
+
+def _pair_up(
+    part: int,
+    corpus: Corpus,
+    side: Side,
+    *,
+    documents: Documents,
+    members: Shuffle | Parts,
+    sent: Round,
+    threshold: float,
+    number: int,
+) -> Counts:
+    columns = dict(zip(MEMBERS.names, arrays_of(members.read(side, part)), strict=True))
+    if number:
+        takes_part = ~Bits.load(side, "dropped").of(columns["rank"])
+        columns = {name: values[takes_part] for name, values in columns.items()}
+    order = np.argsort(columns["key"])
+    order = order[_in_company(columns["key"][order])]  # most are alone in their bucket, and need no further sorting
+    order = order[np.lexsort((columns["rank"][order], columns["key"][order]))]
+    columns = {name: values[order] for name, values in columns.items()}
+    key, rank, location, shingles, led = columns.values()
+    starts = np.flatnonzero(np.diff(key, prepend=~key[:1]))
+    bounds = np.column_stack([starts, np.append(starts[1:], len(key))]) if len(key) else np.zeros((0, 2), np.int64)
+
+    out, cursor, written = np.zeros((PAIRS_AT_ONCE, 4), np.uint64), np.zeros(4, np.int64), 0
+    while size := _pairs(
+        bounds, rank, location, shingles, led, LEADERS[number], threshold, documents.in_base, cursor, out
+    ):
+        pairs = {name: out[:size, place].copy() for place, name in enumerate(PAIRS.names)}
+        ranges = range_of(pairs["worse"], documents.count, sent.pairs.partitions)
+        sent.pairs.write(side, f"{part:06d}-{written:04d}", pairs, ranges)
+        written += 1
+
+    stays, waits, left = _close(bounds, led, LEADERS[number])
+    if number + 1 == len(LEADERS):
+        return Counts(0, int(cursor[3]), left)
+    if stays.any():
+        sent.left.write(side, part, {name: values[stays] for name, values in columns.items()})
+        ranks = np.unique(rank[waits])
+        ranges = range_of(ranks, documents.count, sent.waiting.partitions)
+        sent.waiting.write(side, f"{part:06d}", {"rank": ranks}, ranges)
+    return Counts(int(stays.any()), int(cursor[3]), 0)
+
+
+def _in_company(key: np.ndarray) -> np.ndarray:
+    """Whether an equal key stands beside each of the sorted keys."""
+    same, found = key[1:] == key[:-1], np.zeros(len(key), bool)
+    found[1:] |= same
+    found[:-1] |= same
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def _pairs(
+    bounds: np.ndarray,
+    rank: np.ndarray,
+    location: np.ndarray,
+    shingles: np.ndarray,
+    led: np.ndarray,
+    leaders: int,
+    threshold: float,
+    in_base: int,
+    cursor: np.ndarray,
+    out: np.ndarray,
+) -> int:
+    """Write the next pairs (worse, better, and their locations) to `out`, from `cursor` on; how many, 0 at the end.
+
+    `bounds` has start and end of each bucket. `cursor` holds a bucket, how many of its new leaders are done, and a
+    member; its last counts the pairs rejected for their sizes. Two documents of the base run are no pair.
+    """
+    size = 0
+    while cursor[0] < len(bounds):
+        start, stop = bounds[cursor[0]]
+        first = start
+        while first < stop and led[first]:
+            first += 1
+        while cursor[1] < leaders and first + cursor[1] < stop - 1:
+            better = first + cursor[1]
+            for worse in range(max(better + 1, cursor[2]), stop):
+                if rank[worse] < in_base:
+                    continue
+                if size == len(out):
+                    cursor[2] = worse
+                    return size
+                small, large = min(shingles[worse], shingles[better]), max(shingles[worse], shingles[better])
+                if small / large < threshold:  # the similarity is at most that
+                    cursor[3] += 1
+                    continue
+                out[size, 0], out[size, 1] = rank[worse], rank[better]
+                out[size, 2], out[size, 3] = location[worse], location[better]
+                size += 1
+            cursor[1] += 1
+            cursor[2] = 0
+        cursor[0] += 1
+        cursor[1] = 0
+    return size
+
+
+@numba.njit(nogil=True, cache=True)
+def _close(bounds: np.ndarray, led: np.ndarray, leaders: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mark the leaders; which members are in buckets still open, which of them wait, and how many pairs are left."""
+    stays, waits, left = np.zeros(len(led), np.bool_), np.zeros(len(led), np.bool_), 0
+    for start, stop in bounds:
+        first = start
+        while first < stop and led[first]:
+            first += 1
+        first = min(first + leaders, stop)
+        led[start:first] = True
+        if stop - first > 1:
+            stays[start:stop] = True
+            waits[first + 1 : stop] = True
+            left += (stop - first) * (stop - first - 1) // 2
+    return stays, waits, left

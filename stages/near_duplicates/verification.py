@@ -1,0 +1,116 @@
+"""Pairs become edges: the exact Jaccard similarity of the two shingle sets, worked out again from the texts.
+
+Shingles are not stored, as they take more than the texts. A partition asks the groups for the texts of its documents,
+each shard is read once for all that ask, and the pairs are compared where their texts have come together.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.shuffle import Parts, Shuffle, arrays_of
+from pipeline.side import Corpus, Side
+from stages.near_duplicates.buckets import PAIRS
+from stages.near_duplicates.documents import Documents, by_shard, row_numbers
+from stages.near_duplicates.independent_set import EDGES
+from stages.shingles import Utf8, jaccard, shingle_sets
+
+SENT_AT_ONCE = 128 << 20  # bytes of text that a task gathers before it writes
+REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
+TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
+
+
+def verify(
+    corpus: Corpus, documents: Documents, pairs: Shuffle, edges: Parts, ngram: int, threshold: float
+) -> tuple[int, int]:
+    """Add the edges among `pairs` to `edges`, partition by partition; how many pairs are new, and edges of them."""
+    fresh, compared = Parts("fresh", PAIRS), Parts("compared", PAIRS)
+    requests = Shuffle("requests", REQUESTS, len(documents.all_groups))
+    texts = Shuffle("texts", TEXTS, pairs.partitions)
+    ask = partial(_ask, documents=documents, pairs=pairs, fresh=fresh, compared=compared, requests=requests)
+    corpus.map(ask, range(pairs.partitions))
+    corpus.map(partial(_answer, documents=documents, requests=requests, texts=texts), documents.all_groups)
+    compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
+    counts = corpus.map(compare, range(pairs.partitions))
+    for shuffled in (pairs, requests, texts, fresh):
+        shuffled.remove(corpus.side)
+    return sum(new for new, _ in counts), sum(near for _, near in counts)
+
+
+def _ask(
+    part: int,
+    corpus: Corpus,
+    side: Side,
+    *,
+    documents: Documents,
+    pairs: Shuffle,
+    fresh: Parts,
+    compared: Parts,
+    requests: Shuffle,
+) -> None:
+    """Keep each pair that was not compared before, once, and ask for its texts."""
+    before = compared.read(side, part)
+    table = pa.concat_tables([before, pairs.read(side, part)]).combine_chunks()
+    worse, better = arrays_of(table, "worse", "better")
+    order = np.lexsort((better, worse))  # stable: those compared before come first
+    first = np.ones(len(order), bool)
+    first[1:] = (worse[order][1:] != worse[order][:-1]) | (better[order][1:] != better[order][:-1])
+    once = order[first]
+    new = table.take(pa.array(once[once >= before.num_rows]))
+    fresh.write(side, part, dict(zip(PAIRS.names, new.columns, strict=True)))
+    compared.write(side, part, dict(zip(PAIRS.names, table.take(pa.array(once)).columns, strict=True)))
+    wanted = np.unique(np.concatenate(arrays_of(new, "worse_at", "better_at")))
+    requests.write(
+        side,
+        f"{part:06d}",
+        {"location": wanted, "partition": np.full(len(wanted), part)},
+        documents.group_of(wanted),
+    )
+
+
+def _answer(group: int, corpus: Corpus, side: Side, *, documents: Documents, requests: Shuffle, texts: Shuffle) -> None:
+    """Send each text to all partitions that ask for it."""
+    location, part = arrays_of(requests.read(side, group))
+    gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]] = []
+    size, sent = 0, 0
+    for number, chosen in by_shard(location):
+        rows, place = np.unique(row_numbers(location[chosen]), return_inverse=True)
+        column = documents.read(corpus, number, rows, ["text"])["text"].cast(pa.large_string()).combine_chunks()
+        gathered.append((location[chosen], column.take(pa.array(place)), part[chosen]))
+        size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
+        if size > SENT_AT_ONCE:
+            _send(side, texts, f"{group:06d}-{sent:06d}", gathered)
+            gathered, size, sent = [], 0, sent + 1
+    _send(side, texts, f"{group:06d}-{sent:06d}", gathered)
+
+
+def _send(side: Side, texts: Shuffle, source: str, gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]]) -> None:
+    if gathered:
+        location, text, part = zip(*gathered, strict=True)
+        columns = {"location": np.concatenate(location), "text": pa.concat_arrays(text)}
+        texts.write(side, source, columns, np.concatenate(part))
+
+
+def _compare(
+    part: int, corpus: Corpus, side: Side, *, fresh: Parts, texts: Shuffle, edges: Parts, ngram: int, threshold: float
+) -> tuple[int, int]:
+    pairs = dict(zip(PAIRS.names, arrays_of(fresh.read(side, part)), strict=True))
+    new = len(pairs["worse"])
+    if new == 0:
+        return 0, 0
+    table = texts.read(side, part)
+    (location,) = arrays_of(table, "location")
+    order = np.argsort(location)
+    sets = shingle_sets(Utf8.of(table["text"]), ngram)
+    worse, better = (order[np.searchsorted(location[order], pairs[name])] for name in ("worse_at", "better_at"))
+    pairs["jaccard"] = jaccard(sets, worse, sets, better)
+    near = pairs["jaccard"] >= threshold
+    found = pa.table({name: values[near] for name, values in pairs.items()}, schema=EDGES)
+    known = pa.concat_tables([edges.read(side, part), found])
+    known = known.sort_by([("worse", "ascending"), ("better", "ascending")])
+    edges.write(side, part, dict(zip(EDGES.names, known.columns, strict=True)))
+    return new, int(near.sum())
