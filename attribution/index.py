@@ -2,7 +2,7 @@
 
 The bands cannot find a document shorter than a shingle, so equal contents are found by their hash. Documents are held
 by id and can be taken out, which an opt-out asks for. MinHashLSH keeps a Python set for each band of each document:
-about 15 kB a document with 42 bands, so a caller that asks one question builds it a block of documents at a time.
+13 kB a document with 42 bands, so a caller that asks one question builds it a block of documents at a time.
 """
 
 from __future__ import annotations

@@ -144,12 +144,25 @@ def _deduplicate_pass(run: Run) -> tuple[int, Deduplicate]:
     if any(run.todo()):
         raise UsageError(f"the run in '{root}' is not complete; finish it with 'quarry run', then trace again.")
     number, stage = found[-1]
+    if _revision(run, number) != stage.revision:
+        raise UsageError(
+            f"the signatures of the run in '{root}' were made by another revision of the deduplicate stage and cannot "
+            "be compared with; make the run again with 'quarry run' in a new directory."
+        )
     if stage.bands < 2:
         raise UsageError(
             f"the deduplicate stage of the run in '{root}' has one band, too few for an index; "
             "run again with at least two."
         )
     return number, stage
+
+
+def _revision(run: Run, number: int) -> int:
+    """The revision of the stage that opened pass `number` when it ran; this one's where the manifest tells no other."""
+    this, manifest = run.passes[number], run.store.read_record("manifest.json", "passes") or {"passes": []}
+    recorded = [part["identity"][0] for part in manifest["passes"] if part["fingerprint"] == this.fingerprint]
+    revision: int = recorded[0]["revision"] if recorded else this.part.opener.revision
+    return revision
 
 
 def _side(this: PassRun) -> Side:

@@ -1,16 +1,15 @@
-"""What people deduplicate with, each as its documentation sets it up or faster: datasketch, datatrove, rensa.
+"""What people deduplicate with: datasketch, datatrove and rensa, each as its documentation has it or faster.
 
-Peers get every favour that changes no result: of datasketch the fastest scheme and hash, repeats left in where that is
-faster (rensa), the texts as Python strings, no executor around datatrove's blocks. All have 256 permutations; where a
-peer needs bands it has 32 of 8 rows, datatrove's own rows and the fewest that find what is alike. A peer's stage writes
-what it keeps to out/kept/*.parquet.
+Peers get every favour that changes no result: texts as Python strings, shingles in the order of the text (a set's are
+scattered over the memory), no executor around datatrove's blocks. All have 256 permutations; where a peer has bands
+they are 32 of 8 rows: datatrove's rows, and a number that rensa takes. A stage writes what it keeps to out/kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -44,24 +43,24 @@ def read_texts(documents: Path) -> Iterator[str]:
 # --- datasketch
 
 
-def datasketch_signers() -> dict[str, Callable[[Iterable[str]], list[MinHash]]]:
-    """Name of each way -> the signatures of texts by it: two schemes, two hashes, one set at a time or in bulk."""
+def datasketch_signers() -> dict[str, dict[str, Callable[[Iterable[str]], list[MinHash]]]]:
+    """Hash function -> name of each way to use it -> the signatures of texts: two schemes, two calls."""
     import xxhash
 
-    hashes = {
-        ("affine32", "SHA-1"): None,
-        ("affine32", "xxHash"): xxhash.xxh32_intdigest,
-        ("affine64", "SHA-1"): None,
-        ("affine64", "xxHash"): xxhash.xxh64_intdigest,
+    hashes: dict[str, dict[str, Callable[[bytes], int] | None]] = {
+        "its SHA-1": {"affine32": None, "affine64": None},
+        "xxHash": {"affine32": xxhash.xxh32_intdigest, "affine64": xxhash.xxh64_intdigest},
     }
     return {
-        f"{scheme}, {name}, {way.__name__.strip('_')}": partial(way, scheme=scheme, hashfunc=hashfunc)
-        for ((scheme, name), hashfunc), way in product(hashes.items(), (_bulk, _update_batch))
+        name: {
+            f"{scheme}, {call.__name__.strip('_')}": partial(call, scheme=scheme, hashfunc=hashfunc)
+            for (scheme, hashfunc), call in product(schemes.items(), (_bulk, _update_batch))
+        }
+        for name, schemes in hashes.items()
     }
 
 
 def _bulk(texts: Iterable[str], **options: Any) -> list[MinHash]:
-    # Distinct shingles in their order: the bytes of a set's members lie all over the memory, which is slower.
     return MinHash.bulk(map(dict.fromkeys, map(shingles, texts)), num_perm=PERMUTATIONS, seed=SEED, **options)
 
 
@@ -120,15 +119,18 @@ def _datatrove_config() -> datatrove.MinhashConfig:
 # --- rensa
 
 
-def rensa_stage(documents: Path, out: Path) -> None:
-    """rensa over all shingles: a document stays unless a band of it is that of one before it that stayed."""
+def rensa_stage(documents: Path, out: Path, gather: Callable[[list[bytes]], Collection[bytes]] = set) -> None:
+    """rensa, nothing verified: a document stays unless a band of it is that of one before it that stayed.
+
+    It takes all shingles either way: gathered to a set, or with repeats (`list`), which give the same signature.
+    """
     from rensa import RMinHash, RMinHashLSH
 
     index, inserted = RMinHashLSH(threshold=0.7, num_perm=PERMUTATIONS, num_bands=BANDS), 0
     (out / "kept").mkdir()
     for path in sorted(documents.iterdir()):
         table = pq.read_table(path)
-        sets = list(map(shingles, table["text"].to_pylist()))
+        sets = [gather(shingles(text)) for text in table["text"].to_pylist()]
         kept = []
         for some, minhash in zip(sets, RMinHash.from_token_sets(sets, PERMUTATIONS, SEED), strict=True):
             kept.append(not some or not index.query(minhash))

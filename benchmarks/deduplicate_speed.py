@@ -98,8 +98,6 @@ def compare_signatures(table: pa.Table, documents: Path, scratch: Path, rounds: 
     """Rows of the table, signatures alone: without and with Parquet reading."""
     kernel = partial(sign, count=peers.PERMUTATIONS, ngram=peers.NGRAM, seed=peers.SEED)
     columns, texts = [table["text"]], table["text"].to_pylist()
-    ways = peers.datasketch_signers()
-    fastest = min(ways, key=lambda way: seconds(ways[way], texts[: len(texts) // 10 + 1]))
     datatrove = partial(peers.datatrove_signatures, block=peers.datatrove_block(scratch))
     kernel([table["text"].slice(0, 2)])  # compiled
     datatrove(texts[:2])  # spaCy loaded
@@ -107,10 +105,12 @@ def compare_signatures(table: pa.Table, documents: Path, scratch: Path, rounds: 
     def from_parquet(signer: Callable[[Any], object], read: Callable[[Path], object]) -> None:
         signer(read(documents))
 
-    for name, signer, read in (
-        (f"datasketch 2.0 ({fastest})", ways[fastest], peers.read_texts),
-        ("datatrove 0.10 (default)", datatrove, peers.datatrove_texts),
-    ):
+    sides: list[tuple[str, Callable[[Any], object], Callable[[Path], object]]] = []
+    for hashed, ways in peers.datasketch_signers().items():
+        fastest = min(ways, key=lambda way: seconds(ways[way], texts[: len(texts) // 10 + 1]))
+        sides.append((f"datasketch 2.0 ({fastest}, {hashed})", ways[fastest], peers.read_texts))
+    sides.append(("datatrove 0.10 (default)", datatrove, peers.datatrove_texts))
+    for name, signer, read in sides:
         pair = compare(partial(seconds, kernel, columns), partial(seconds, signer, texts), rounds)
         yield pair.row(f"signatures: kernel against {name}", text_bytes(table))
         ours = partial(seconds, from_parquet, kernel, read_columns)
@@ -124,7 +124,8 @@ def compare_stages(size: int, documents: Path, scratch: Path, rounds: int) -> It
     run_stage(quarry_stage, documents, ours)  # compiled
     for name, stage in (
         ("datatrove 0.10, four blocks", peers.datatrove_stage),
-        ("rensa 0.5, unverified", peers.rensa_stage),
+        ("rensa 0.5, sets, unverified", peers.rensa_stage),
+        ("rensa 0.5, shingles with repeats, unverified", partial(peers.rensa_stage, gather=list)),
     ):
         pair = compare(
             partial(run_stage, quarry_stage, documents, ours), partial(run_stage, stage, documents, theirs), rounds

@@ -1,39 +1,29 @@
-"""Our kernels against the libraries people use, on the same files in one run: `python -m benchmarks.peers`.
+"""Redaction against the library people use, on the same files in one run: `python -m benchmarks.peers`.
 
-The files are the installed packages' Python sources. Each pair runs in turn, ROUNDS times, on one core; what is printed
-are medians of MB/s and the median of the ratios. MB are 10^6 bytes of text.
+The files are the installed packages' Python sources. Both run in turn, ROUNDS times, on one core; what is printed are
+medians of MB/s and the median of the ratios. MB are 10^6 bytes of text. Deduplication: benchmarks.deduplicate_speed.
 """
 
 from __future__ import annotations
 
-import re
 import statistics
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import datasketch
 import pyarrow as pa
 import tldextract
 from presidio_analyzer.predefined_recognizers import EmailRecognizer
 
 from pii.redact import Redactor
-from stages.shingles import Utf8, signatures
 
 ROUNDS = 5
 
 
 def main() -> None:
-    """Print one line a comparison."""
+    """Print one line."""
     texts = _sources(3_000_000)
-    permutations = datasketch.MinHash(256, seed=42, scheme="affine32").permutations
-    _compare(
-        "MinHash signatures, 256 permutations: kernel against datasketch 2.0 (affine32, Python shingles)",
-        texts,
-        lambda sample: signatures(Utf8.of(pa.chunked_array([pa.array(sample, pa.string())])), 5, *permutations),
-        _datasketch,
-    )
     setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=()))  # noqa: B010  # Presidio's recognizer would ask the network
     redactor, recognizer = Redactor(), EmailRecognizer()
     recognizer.load()
@@ -52,13 +42,6 @@ def _sources(size: int) -> list[str]:
         if sum(map(len, found)) < size and 0 < path.stat().st_size < 100_000:
             found.append(path.read_text(encoding="utf-8", errors="replace"))
     return found
-
-
-def _datasketch(texts: Sequence[str]) -> None:
-    for text in texts:
-        words = [word for word in re.split("[^A-Za-z_0-9]", text) if word]
-        shingles = {" ".join(words[at : at + 5]).encode() for at in range(len(words) - 4)}
-        datasketch.MinHash(256, seed=42, scheme="affine32").update_batch(shingles)
 
 
 def _compare(

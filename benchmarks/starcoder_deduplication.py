@@ -50,11 +50,12 @@ def starcoder_clusters(sets: ShingleSets) -> np.ndarray:
             signature.update_batch(sets.hashes[start:stop].tolist())
         row[:] = signature.hashvalues
     buckets = [np.unique(key, return_inverse=True)[1] for key in band_keys(minhash, BANDS, ROWS).T]
-    first, before = np.arange(len(minhash)), None
-    while not np.array_equal(first, before):
+    first, settled = np.arange(len(minhash)), False
+    while not settled:
         before = first
         for bucket in buckets:
             least = np.full(len(minhash), len(minhash))
             np.minimum.at(least, bucket, first)
             first = least[bucket]
+        settled = np.array_equal(first, before)
     return first

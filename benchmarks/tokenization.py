@@ -1,8 +1,8 @@
 """How punctuation should count in a shingle, by measurement: `python -m benchmarks.tokenization PARQUET ...`.
 
-The files hold documents with columns `language` and `text`; equal texts are judged once. Prints Markdown: how each way
-to cut tokens takes copies that were only reformatted or whose operators were changed, which pairs of documents it
-calls near (judged by the longest common subsequence of tokens that is no shingle's), and what it costs.
+The files hold documents with columns `language` and `text`; equal texts are judged once. Prints Markdown: which share of
+reformatted copies each way to cut tokens still calls near; which pairs of documents it calls near, judged by what is no
+set of shingles, the longest common subsequence of tokens; and what it costs. Near is a Jaccard similarity of 0.7.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numba
 import numpy as np
@@ -22,35 +24,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.shingles import ShingleSets, Utf8, band_keys, estimates, jaccard, permutations
+from stages.shingles import MARKS, ShingleSets, Utf8, band_keys, estimates, jaccard, permutations
 
-NGRAM, THRESHOLD, LITTLE = 5, 0.7, 0.5
-REFORMATTED, JUDGED, LONGEST = 3_000, 6_000, 6_000  # documents, pairs, tokens of a judged document
-SKIP, WORD, MARK, MARKS, CUT, JOIN = range(6)  # what a byte does: see `_tokens`
-MARK_BYTES = bytes(byte for byte in range(33, 127) if not chr(byte).isalnum() and byte != 95)
+THRESHOLD = 0.7
+REFORMATTED, FORMATTED, JUDGED = 2_000, 200, 2_500  # documents, documents that a process is started for, pairs
+LONGEST = 5_000  # tokens of a document that is judged
+PAIRS = 3  # of a document that are judged
+SKIP, CUT, WORD, RUN, MARK = range(5)  # what a byte does: see `_tokens`
+ALL_MARKS = bytes(byte for byte in range(33, 127) if not chr(byte).isalnum() and byte != ord("_"))
+STARCODER = bytes(byte for byte in range(128) if not chr(byte).isalnum() and byte != ord("_")) + bytes(range(192, 256))
 
 
-def _kinds(**given: bytes) -> np.ndarray:
+def _kinds(*given: tuple[int, bytes]) -> np.ndarray:
     """What each byte does: letters, digits, _ and non-ASCII bytes are words, all else is skipped unless it is given."""
-    words = [WORD if chr(byte).isalnum() or byte == 95 or byte > 127 else SKIP for byte in range(256)]
-    for name, members in given.items():
-        for byte in members:
-            words[byte] = globals()[name]
-    return np.array(words, np.uint8)
+    kinds = np.array([WORD if byte > 127 or chr(byte).isalnum() or byte == ord("_") else SKIP for byte in range(256)])
+    for kind, members in given:
+        kinds[list(members)] = kind
+    return kinds
 
 
-WAYS = {
-    "words": _kinds(),
-    "StarCoder: split, empties count": _kinds(
-        CUT=bytes(byte for byte in range(256) if byte > 191 or (byte < 128 and not (chr(byte).isalnum() or byte == 95))),
-        SKIP=bytes(range(128, 192)),
-    ),
-    "words, each mark": _kinds(MARK=MARK_BYTES),
-    "words, runs of marks": _kinds(MARKS=MARK_BYTES),
-    "words, runs of operators": _kinds(MARKS=b"!$%&*+-/<=>?@^|~"),
-    "words, each mark but , ; quotes, comment marks": _kinds(MARK=b"!$%&()+.:<=>?@[]^{|}~"),
-    "words, each bracket . =": _kinds(MARK=b"().=[]{}"),
-    "words, each bracket": _kinds(MARK=b"()[]{}"),
+WAYS: dict[str, tuple[np.ndarray, int]] = {  # what bytes do, tokens a shingle
+    "words": (_kinds(), 5),
+    "words, 3-grams": (_kinds(), 3),
+    "StarCoder's": (_kinds((CUT, STARCODER), (SKIP, bytes(range(128, 192)))), 5),
+    "+ each mark": (_kinds((MARK, ALL_MARKS)), 5),
+    "+ runs of marks": (_kinds((RUN, ALL_MARKS)), 5),
+    "+ runs of operators": (_kinds((RUN, b"!$%&*+-/<=>?@^|~")), 5),
+    "+ brackets": (_kinds((MARK, b"()[]{}")), 5),
+    "+ MARKS": (_kinds((MARK, MARKS)), 5),
 }
 
 
@@ -67,47 +68,44 @@ def _mix(value: np.uint64) -> np.uint64:
 def _tokens(text: np.ndarray, kinds: np.ndarray, out: np.ndarray) -> int:
     """Hashes of the text's tokens; how many there are.
 
-    SKIP ends a token, WORD and MARKS lengthen one of their kind, MARK is one, CUT ends one even if it is empty, and
-    JOIN ends a word and belongs to the next.
+    SKIP ends a token, CUT ends one even if it is empty, WORD and RUN lengthen one of their kind, MARK is one.
     """
     start = np.uint64(0xCBF29CE484222325)
     count, token, last = 0, start, SKIP
     for byte in text:
         kind = kinds[byte]
-        if (last in (WORD, MARK, MARKS) and (kind != last or kind == MARK)) or kind == CUT:
+        if kind == CUT or (last >= WORD and (kind != last or kind == MARK)):
             out[count] = _mix(token)
             count += 1
             token = start
-        if kind not in (SKIP, CUT):
+        if kind >= WORD:
             token = (token ^ np.uint64(byte)) * np.uint64(0x100000001B3)
-        if kind != SKIP or last != JOIN:
-            last = kind if kind != CUT else SKIP
-    if last in (WORD, MARK, MARKS):
+        last = kind
+    if last >= CUT:
         out[count] = _mix(token)
         count += 1
     return count
 
 
 @numba.njit(nogil=True, cache=True)
-def _sets(text: Utf8, kinds: np.ndarray) -> ShingleSets:
-    """Shingle sets of all documents, in blocks so that memory is what the sets need."""
+def _sets(text: Utf8, kinds: np.ndarray, ngram: int) -> ShingleSets:
+    """Shingle sets of all documents."""
     count = len(text.offsets) - 1
-    starts, blocks = np.zeros(count + 1, np.int64), []
+    starts, sets = np.zeros(count + 1, np.int64), []
     for document in range(count):
         own = text.data[text.offsets[document] : text.offsets[document + 1]]
         tokens = np.zeros(len(own) + 1, np.uint64)
-        size = _tokens(own, kinds, tokens) - NGRAM + 1
+        size = _tokens(own, kinds, tokens) - ngram + 1
         shingles = np.zeros(max(0, size), np.uint64)
         for at in range(size):
-            for token in tokens[at : at + NGRAM]:
+            for token in tokens[at : at + ngram]:
                 shingles[at] = shingles[at] * np.uint64(0x9E3779B97F4A7C15) + token
             shingles[at] = _mix(shingles[at])
-        found = np.unique(shingles)
-        starts[document + 1] = starts[document] + len(found)
-        blocks.append(found)
+        sets.append(np.unique(shingles))
+        starts[document + 1] = starts[document] + len(sets[document])
     hashes = np.zeros(starts[count], np.uint64)
     for document in range(count):
-        hashes[starts[document] : starts[document + 1]] = blocks[document]
+        hashes[starts[document] : starts[document + 1]] = sets[document]
     return ShingleSets(starts, hashes)
 
 
@@ -173,13 +171,16 @@ def _swap(text: str, pairs: Sequence[str]) -> str:
     return text.translate(str.maketrans(dict(pair for one, two in pairs for pair in ((one, two), (two, one)))))
 
 
-def _all_style(text: str) -> str:
-    text = _rewrap_comments(_trailing_commas(_without_semicolons(_swap(text, ["'\""]))))
-    return _white_space(re.sub(r"\{\s*([^{};\n]*)\s*\}", r"\1", text))
-
-
 def _trailing_commas(text: str) -> str:
     return re.sub(r"([\w'\")\]}])(\s*\n\s*[)\]}])", r"\1,\2", text)
+
+
+def _all_but_braces(text: str) -> str:
+    return _white_space(_rewrap_comments(_trailing_commas(_without_semicolons(_swap(text, ["'\""])))))
+
+
+def _single_braces(text: str) -> str:
+    return re.sub(r"\{\s*([^{};\n]*;)\s*\}", r"\1", text)
 
 
 def _formatted(text: str) -> str:
@@ -191,15 +192,17 @@ def _formatted(text: str) -> str:
     return done.stdout.decode() if done.returncode == 0 else text
 
 
-STYLES: dict[str, tuple[Callable[[str], str], set[str]]] = {
-    "white space": (_white_space, set()),
-    "quotes": (lambda text: _swap(text, ["'\""]), set()),
-    "semicolons": (_without_semicolons, set()),
-    "trailing commas": (_trailing_commas, set()),
-    "comments re-wrapped": (_rewrap_comments, set()),
-    "all of these": (_all_style, set()),
-    "ruff format (Python)": (_formatted, {"python"}),
-    "operators changed": (lambda text: _swap(text, ["+-", "<>", "&|", "*/", "!="]), {"c", "java", "javascript", "rust"}),
+CURLY = ["c", "c++", "c-sharp", "java", "javascript", "typescript", "rust", "go", "swift", "kotlin", "dart", "solidity"]
+STYLES: dict[str, tuple[Callable[[str], str], list[str] | None]] = {  # the change, languages it is made in
+    "white space": (_white_space, None),
+    "quotes": (lambda text: _swap(text, ["'\""]), None),
+    "semicolons": (_without_semicolons, CURLY),
+    "trailing commas": (_trailing_commas, CURLY),
+    "comments re-wrapped": (_rewrap_comments, None),
+    "all of these": (_all_but_braces, CURLY),
+    "no braces around one statement": (_single_braces, CURLY),
+    "ruff format": (_formatted, ["python"]),
+    "other operators": (lambda text: _swap(text, ["+-", "<>", "&|", "*/", "!="]), CURLY),
 }
 
 
@@ -207,83 +210,70 @@ def styles(documents: pa.Table) -> None:
     """For each style and way: the share of changed copies that are still near."""
     rows = []
     for name, (change, languages) in STYLES.items():
-        chosen = documents.filter(pc.is_in(documents["language"], pa.array(sorted(languages)))) if languages else documents
-        texts = [text for text in _sample(chosen["text"].to_pylist(), REFORMATTED if name[0] != "r" else 300)]
-        texts = [text for text in texts if len(re.findall(r"\w+", text)) >= 2 * NGRAM]
+        chosen = (
+            documents if languages is None else documents.filter(pc.is_in(documents["language"], pa.array(languages)))
+        )
+        count = FORMATTED if change is _formatted else REFORMATTED
+        texts = [text for text in _sample(chosen["text"].to_pylist(), count) if len(re.findall(r"\w+", text)) >= 10]
         pairs = [(text, copy) for text in texts if (copy := change(text)) != text]
-        before, after = _utf8([one for one, _ in pairs]), _utf8([two for _, two in pairs])
-        every = np.arange(len(pairs))
-        values = [jaccard(_sets(before, kinds), every, _sets(after, kinds), every) for kinds in WAYS.values()]
-        rows.append([name, f"{len(pairs):,}", *(f"{np.mean(value >= THRESHOLD):.1%}" for value in values)])
-    _print("Copies that are still near (Jaccard >= 0.7)", ["change", "files", *WAYS], rows)
+        before, after, every = _utf8([one for one, _ in pairs]), _utf8([two for _, two in pairs]), np.arange(len(pairs))
+        near = [
+            jaccard(_sets(before, *way), every, _sets(after, *way), every, THRESHOLD) >= THRESHOLD
+            for way in WAYS.values()
+        ]
+        rows.append([name, f"{len(pairs):,}", *(f"{each.mean():.1%}" for each in near)])
+    _print("Changed copies that are still near", ["change", "files", *WAYS], rows)
 
 
 # --- pairs of documents
 
 
 def pairs(documents: pa.Table) -> None:
-    """For each way: what it calls near, and how the longest common subsequence judges that."""
-    texts = documents["text"].to_pylist()
+    """For each way: what it calls near, and how longest common subsequences judge that."""
     text = Utf8.of(documents["text"])
-    sets: dict[str, ShingleSets] = {}
-    seconds: dict[str, float] = {}
-    near: dict[str, np.ndarray] = {}
-    for name, kinds in WAYS.items():
-        _sets(_utf8(["a b c d e f"]), kinds)
+    sets, seconds, close = {}, {}, []
+    for name, way in WAYS.items():
         began = time.process_time()
-        sets[name] = _sets(text, kinds)
+        sets[name] = _sets(text, *way)
         seconds[name] = time.process_time() - began
-        near[name] = _near(sets[name])
-    found = np.unique(np.concatenate(list(near.values())), axis=0)
+        close.append(_close(sets[name]))
+    found = np.unique(np.concatenate(close), axis=0)
+    found = _spread(found, np.fromiter(map(len, map(_ALL.findall, documents["text"].to_pylist())), np.int64))
     values = {name: jaccard(each, found[:, 0], each, found[:, 1]) for name, each in sets.items()}
-    for name in WAYS:
-        print(name, (values[name] >= THRESHOLD).sum(), flush=True)
-    bodies = [_body(one) for one in texts]
-    tokens = [_ids(one) for one in texts]
-    codes = [_ids(one) for one in bodies]
-    fits = np.array([len(one) <= LONGEST for one in tokens])
-    band = np.max(list(values.values()), axis=0) >= 0.6
-    judged = _spread(found[band & fits[found].all(axis=1)], JUDGED)
-    place = {tuple(pair): row for row, pair in enumerate(found.tolist())}
-    rows = np.array([place[tuple(pair)] for pair in judged.tolist()])
-    whole = np.array([_common(tokens[a], tokens[b]) for a, b in judged])
-    code = np.array([_common(codes[a], codes[b]) for a, b in judged])
-    wordids = [_ids(one, r"\w+") for one in texts]
-    codewords = [_ids(one, r"\w+") for one in bodies]
-    lines = [_ids(one, r"\S[^\n]*") for one in texts]
-    whole_words = np.array([_common(wordids[a], wordids[b]) for a, b in judged])
-    code_words = np.array([_common(codewords[a], codewords[b]) for a, b in judged])
-    whole_lines = np.array([_common(lines[a], lines[b]) for a, b in judged])
-    np.savez("/tmp/tok/pairs.npz", judged=judged, whole=whole, code=code, whole_words=whole_words, code_words=code_words, whole_lines=whole_lines, **{f"v{i}": values[n][rows] for i, n in enumerate(WAYS)})
-    table = []
-    for name in WAYS:
-        value = values[name][rows]
-        yes = value >= THRESHOLD
-        mean = np.mean([other[rows] for other in values.values()], axis=0)
-        middle = (mean >= 0.55) & (mean < 0.85)
+    texts = {row: documents["text"][row].as_py() for row in np.unique(found).tolist()}
+    code = _judge({row: _body(one) for row, one in texts.items()}, found, _ALL)
+    code_words = _judge({row: _body(one) for row, one in texts.items()}, found, _WORDS)
+    whole, words, lines = (_judge(texts, found, pattern) for pattern in (_ALL, _WORDS, _LINES))
+    mean = np.mean(list(values.values()), axis=0)
+    middle = (mean >= 0.55) & (mean < 0.85)
+    rows = []
+    for (name, value), both in zip(values.items(), close, strict=True):
+        near = value >= THRESHOLD
+        everywhere = jaccard(sets[name], both[:, 0], sets[name], both[:, 1]) >= THRESHOLD
         sizes = np.diff(sets[name].starts)
-        table.append(
+        rows.append(
             [
                 name,
-                f"{(values[name] >= THRESHOLD).sum():,}",
-                f"{(yes & (code < LITTLE)).sum()}",
-                f"{(yes & (whole < 0.8)).sum()}",
-                f"{(~yes & (whole >= 0.9)).sum()}",
-                f"{(yes & (code_words < LITTLE)).sum()}",
-                f"{(yes & (whole_words < 0.8)).sum()}",
-                f"{(~yes & (whole_words >= 0.9)).sum()}",
-                *(f"{_spearman(value[middle], judge[middle]):.3f}" for judge in (whole, whole_words, whole_lines)),
-                f"{np.mean(sizes == 0):.1%}",
+                f"{everywhere.sum():,}",
+                f"{near.sum():,}",
+                f"{(near & (code < 0.5)).sum()} / {(near & (code_words < 0.5)).sum()}",
+                f"{(near & (whole < 0.8)).sum()} / {(near & (words < 0.8)).sum()}",
+                f"{(~near & (whole >= 0.9)).sum()} / {(~near & (words >= 0.9)).sum()}",
+                " / ".join(f"{_rank_correlation(value[middle], judge[middle]):.2f}" for judge in (whole, words, lines)),
+                f"{(sizes == 0).mean():.1%}",
                 f"{sizes.sum() / len(text.data):.3f}",
                 f"{len(text.data) / 1e6 / seconds[name]:.0f}",
             ]
         )
-    heads = ["way", "near pairs", f"of them code alike < {LITTLE}", "whole < 0.8", "not near, whole >= 0.9", "wcode", "w<.8", "w>.9"]
-    heads += ["rank t", "rank w", "rank l", "documents without shingles", "shingles a byte", "MB/s"]
-    _print(f"Pairs among {len(texts):,} documents; {len(rows):,} judged, {middle.sum():,} of them in 0.6-0.8", heads, table)
+    names = ["way", "near pairs", "judged", "code < 0.5", "all < 0.8", "not near, all >= 0.9", "rank correlation"]
+    names += ["no shingles", "shingles a byte", "MB/s"]
+    title = (
+        f"{len(documents):,} documents, {len(text.data) / 1e6:.0f} MB; {len(found):,} pairs judged by tokens / words"
+    )
+    _print(f"{title} (/ lines), rank correlation over {middle.sum():,} of them", names, rows)
 
 
-def _near(sets: ShingleSets) -> np.ndarray:
+def _close(sets: ShingleSets) -> np.ndarray:
     """Pairs (i < j) with a Jaccard similarity of at least 0.6, found with a chance of 0.9999."""
     minhash = _minhash(sets, *permutations(256, 1))
     some = np.diff(sets.starts) > 0
@@ -306,6 +296,19 @@ def _near(sets: ShingleSets) -> np.ndarray:
     return two[jaccard(sets, two[:, 0], sets, two[:, 1]) >= 0.6]
 
 
+_ALL, _WORDS, _LINES = re.compile(r"\w+|[^\w\s]"), re.compile(r"\w+"), re.compile(r"\S[^\n]*")
+
+
+def _judge(texts: dict[int, str], found: np.ndarray, pattern: re.Pattern[str]) -> np.ndarray:
+    """Likeness of each pair: 2 * the longest common subsequence of what `pattern` matches / all matches of both."""
+    numbers: dict[str, int] = {}
+    tokens = {
+        row: np.array([numbers.setdefault(token, len(numbers)) for token in pattern.findall(text)], np.int64)
+        for row, text in texts.items()
+    }
+    return np.array([_common(tokens[one], tokens[other]) for one, other in found.tolist()])
+
+
 def _body(text: str) -> str:
     """The text after its leading comments; the text itself if that is all."""
     comment = r'/\*.*?\*/|\(\*.*?\*\)|<!--.*?-->|\{-.*?-\}|""".*?"""|(?:#|//|--|;|%|!)[^\n]*'
@@ -313,30 +316,24 @@ def _body(text: str) -> str:
     return rest if rest.strip() else text
 
 
-def _ids(text: str, pattern=r"\w+|[^\w\s]") -> np.ndarray:
-    """Numbers of the words and marks of a text."""
-    return np.array([hash(token) for token in re.findall(pattern, text)], np.int64)
-
-
-def _spread(found: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` pairs, a document in at most three of them."""
-    used: dict[int, int] = {}
+def _spread(found: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """JUDGED pairs of documents that are not too long, each in few of them."""
+    used: Counter[int] = Counter()
     chosen = []
-    for one, two in _sample(found.tolist(), len(found)):
-        if max(used.get(one, 0), used.get(two, 0)) < 3:
-            used[one], used[two] = used.get(one, 0) + 1, used.get(two, 0) + 1
-            chosen.append((one, two))
-    return np.array(chosen[:count], np.int64).reshape(-1, 2)
+    for one, other in _sample(found[(sizes[found] <= LONGEST).all(axis=1)].tolist(), len(found)):
+        if max(used[one], used[other]) < PAIRS:
+            used.update((one, other))
+            chosen.append((one, other))
+    return np.array(chosen[:JUDGED], np.int64).reshape(-1, 2)
 
 
-def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (one, other)]
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def _sample(items, count):
-    listed = list(items)
-    return random.Random(1).sample(listed, min(count, len(listed)))
+def _sample(items: Sequence[Any], count: int) -> list[Any]:
+    return random.Random(1).sample(items, min(count, len(items)))
 
 
 def _print(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -349,12 +346,11 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("documents", nargs="+", metavar="PARQUET")
-    table = pa.concat_tables([pq.read_table(path, columns=["language", "text"]) for path in parser.parse_args().documents])
-    first = np.unique(table["text"].to_numpy(zero_copy_only=False).astype(str), return_index=True)[1] if False else None
-    seen: dict[str, int] = {}
-    for row, text in enumerate(table["text"].to_pylist()):
-        seen.setdefault(text, row)
-    table = table.take(pa.array(sorted(seen.values())))
+    paths = parser.parse_args().documents
+    table = pa.concat_tables([pq.read_table(path, columns=["language", "text"]) for path in paths])
+    rows = dict(reversed([(text, row) for row, text in enumerate(table["text"].to_pylist())]))
+    table = table.take(pa.array(sorted(rows.values())))
+    _sets(_utf8(["compiles"]), *WAYS["words"])
     styles(table)
     pairs(table)
 

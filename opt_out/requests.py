@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
+from pipeline.storage import read_file
 
 # GitHub's rules: an account has up to 39 letters, digits and hyphens (and an underscore where a company manages it),
 # a repository up to 100 letters, digits, `.`, `-` and `_`; its name never ends in .git.
@@ -47,6 +48,15 @@ class OptOuts:
                 selectors.add(_selector(written, f"{source}, line {number}"))
         repos = {selector for selector in selectors if "/" in selector}
         return cls(pa.array(sorted(selectors - repos), pa.string()), pa.array(sorted(repos), pa.string()))
+
+    @classmethod
+    def load(cls, path: str) -> OptOuts:
+        """Read the list at a path or URL; UsageError where it cannot be read or a line is not certain."""
+        try:
+            return cls.parse(read_file(path).decode(), path)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise UsageError(f"cannot read the opt-out list '{path}' ({reason}).") from None
 
     def covers(self, repos: pa.ChunkedArray) -> pa.ChunkedArray:
         """For each `owner/name`, in any case, the selector that covers it; null where none does.

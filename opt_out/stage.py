@@ -16,10 +16,8 @@ import pyarrow.compute as pc
 from opt_out.requests import OptOuts
 from pipeline import schema
 from pipeline.decisions import drop
-from pipeline.errors import UsageError
 from pipeline.side import Side
 from pipeline.stage import ContentFile, Outcome, Stage
-from pipeline.storage import read_file
 
 
 class OptOut(Stage):
@@ -31,17 +29,9 @@ class OptOut(Stage):
     requests: ContentFile  # the list of requests: an owner or owner/repo a line
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
-        requests = side.load(f"opt-outs of {self.requests}", self.read)
+        requests = side.load(f"opt-outs of {self.requests}", lambda: OptOuts.load(self.requests))
         selectors = requests.covers(shard["repo"])
         if "renamed_from" in shard.column_names:  # a request holds for what its owner called the repository then
             selectors = pc.coalesce(selectors, requests.covers(shard["renamed_from"]))
         rows = np.flatnonzero(selectors.is_valid().to_numpy())
         return drop(shard, rows, "opted_out", [{"selector": s} for s in selectors.take(rows).to_pylist()])
-
-    def read(self) -> OptOuts:
-        """The requests as they stand in the file; UsageError where it cannot be read or a line is not certain."""
-        try:
-            return OptOuts.parse(read_file(self.requests).decode(), self.requests)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise UsageError(f"cannot read the opt-out list '{self.requests}' ({reason}).") from None

@@ -35,11 +35,11 @@ def digest_file(path: str) -> str:
 def digest_content(path: str) -> str:
     """Digest of a file's content, or of what the run in a directory has made; UsageError where there is neither."""
     store = Storage(path)
-    manifest = store.read_record("manifest.json", "passes", "dataset")
+    manifest = store.read_record("manifest.json", "passes")
     if manifest is None:
         return digest_file(path)
-    made = [[part["fingerprint"] for part in manifest["passes"]], (manifest["dataset"] or {}).get("digest")]
-    return digest_bytes(json.dumps(made).encode())
+    made = [[part["fingerprint"], part["shards"]] for part in manifest["passes"]]
+    return digest_bytes(json.dumps(made, sort_keys=True).encode())
 
 
 def stage_identity(name: str, stage: Stage) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from pipeline.files import TEMPORARY as TEMPORARY
 from pipeline.files import Buffer, Files, LocalFiles
 
 ROW_GROUP_BYTES = 8 << 20
-DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac", "content", "set_key", "minhash"})  # a dictionary of these would only cost time
+# A dictionary of these would only cost time.
+DISTINCT = frozenset({"id", "blob", "text", "input_ids", "value_hmac", "content", "set_key", "minhash"})
 REQUESTS_AT_ONCE = 32
 
 Item = TypeVar("Item")

@@ -68,7 +68,7 @@ def _texts(run: Run, number: int, ids: Collection[str]) -> dict[str, str]:
     if not missing or base is None:
         return found
     try:
-        earlier = open_base(base, {})
+        earlier = open_base(base, {}, None)
     except (QuarryError, OSError):
         return found  # it was moved or removed since
     for shard in earlier.shards:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from opt_out.requests import OptOuts
 from pipeline import schema
 from pipeline.decisions import canonical_json, drop
 from pipeline.shuffle import Parts, Shuffle, remove_all
@@ -46,6 +47,8 @@ class Deduplicate(Stage):
     revision: ClassVar[int] = 2
     reasons: ClassVar[dict[str, str]] = {
         "exact_duplicate": "it is the same as {canonical_path} in {canonical_repo}",
+        "copy_of_opted_out": "it is a copy of a document of {canonical_repo}, whose owner asked for copies to be "
+        "removed too (Jaccard similarity {jaccard})",
         "near_duplicate": "it is much like {canonical_path} in {canonical_repo} (Jaccard similarity {jaccard})",
     }
 
@@ -59,6 +62,7 @@ class Deduplicate(Stage):
     seed: int = Field(default=42, ge=0, lt=1 << 32)
     prefer: list[Criterion] = ["permissive", "stars", "not_fork", "oldest"]  # who stays; then the smaller id
     base: ContentFile | None = None  # a run whose published documents stay, and are not judged again
+    copies_of: ContentFile | None = None  # opt-out requests that cover copies: the base's documents they are found by
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +81,13 @@ class Deduplicate(Stage):
             )
         return rows
 
+    @field_validator("copies_of")
+    @classmethod
+    def _needs_base(cls, copies_of: str | None, info: ValidationInfo) -> str | None:
+        if copies_of is not None and info.data.get("base") is None:
+            raise ValueError("documents that were removed are known from a base; name the run that held them as base")
+        return copies_of
+
     @field_validator("prefer")
     @classmethod
     def _once_each(cls, prefer: list[Criterion]) -> list[Criterion]:
@@ -88,7 +99,7 @@ class Deduplicate(Stage):
         """Write `signature` and `edge` for every shard, and counts.json."""
         if not corpus.shards:
             return
-        base = open_base(self.base, self._signature_settings()) if self.base else None
+        base = self._open_base()
         counted = corpus.map(partial(_count, base=base), range(len(base.shards))) if base else []
         signed = corpus.map(partial(_sign, stage=self), corpus.shards)
         rows = np.array([shard.rows for shard in [*counted, *signed]], np.int64)
@@ -101,11 +112,12 @@ class Deduplicate(Stage):
         ranges = partitions(size, TEXT_BUDGET, corpus.workers)
         counts, edges = self._compare(corpus, side, documents, members, ranges)
         verdicts = independent_set.cite(corpus, documents, edges, ranges)
-        exact, near = evidence.write_edges(corpus, documents, verdicts, equal)
+        dropped = evidence.write_edges(corpus, documents, verdicts, equal)
         remove_all(side)
         side.store.remove(f"{side.folder}/dropped.bits")
         own = int(rows[len(counted) :].sum())
-        counts |= {"documents": own, "kept": own - exact - near, "exact_duplicates": exact, "near_duplicates": near}
+        counts |= {"documents": own, "kept": own - dropped.total(), "copies_of_opted_out": dropped["copy_of_opted_out"]}
+        counts |= {f"{kind}_duplicates": dropped[f"{kind}_duplicate"] for kind in ("exact", "near")}
         side.put_bytes("counts.json", canonical_json(counts).encode() + b"\n")
 
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
@@ -143,9 +155,11 @@ class Deduplicate(Stage):
                 break
         return counts, edges
 
-    def _signature_settings(self) -> dict[str, Any]:
-        """What the signatures of two runs must have in common to be compared."""
-        return {name: getattr(self, name) for name in ("revision", "ngram", "permutations", "seed")}
+    def _open_base(self) -> BaseRun | None:
+        if self.base is None:
+            return None
+        alike = {name: getattr(self, name) for name in ("revision", "ngram", "permutations", "seed")}
+        return open_base(self.base, alike, OptOuts.load(self.copies_of) if self.copies_of else None)
 
 
 class _Signed(NamedTuple):

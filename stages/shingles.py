@@ -1,8 +1,8 @@
 """Shingles, MinHash signatures and exact Jaccard similarity of documents, straight from their UTF-8 bytes.
 
-A token is a run of [A-Za-z0-9_] or non-ASCII bytes; a shingle is `ngram` tokens in a row; a document is the set of its
-shingles' 64-bit hashes. StarCoder splits on [^A-Za-z_0-9] and keeps the empty strings between separators; here they do
-not count (so re-indenting is no difference), and letters beyond ASCII are words (so a translated comment is one).
+A token is a run of [A-Za-z0-9_] or non-ASCII bytes, or one of MARKS; a shingle is `ngram` tokens in a row; a document is
+the set of its shingles' 64-bit hashes. White space, quotes, separators and comment marks do not count, so that style is
+no difference; brackets and operators do, so that code outweighs the prose above it (docs/decisions/shingles.md).
 Signatures are datasketch's (scheme affine32, over the low 32 bits of each shingle's hash), value for value. Everything
 is numba over offsets and bytes, because a Python object a token is some hundred times slower.
 """
@@ -17,9 +17,18 @@ import numba
 import numpy as np
 import pyarrow as pa
 
+MARKS = b"!$%&()+.:<=>?@[]^{|}~"  # punctuation that counts, each byte a token
+
+_WORD, _MARK = np.uint64(1), np.uint64(2)
+_KIND = np.zeros(256, np.uint8)  # of each byte; 0 separates tokens and does not count
+_KIND[np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", np.uint8)] = _WORD
+_KIND[128:] = _WORD
+_KIND[np.frombuffer(MARKS, np.uint8)] = _MARK
+
 _FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying by it loses nothing modulo 2^64
+_LANES = 4  # values that are permuted together
 _EMPTY = np.uint64(0)  # marks a free slot of a hash table, so no shingle hashes to it
 
 
@@ -74,19 +83,19 @@ def content_hashes(text: Utf8) -> np.ndarray:
 
 @numba.njit(nogil=True, cache=True)
 def signatures(text: Utf8, ngram: int, multipliers: np.ndarray, addends: np.ndarray) -> Signatures:
-    """Signatures of every document; `multipliers` and `addends` are datasketch's MinHash.permutations (uint32)."""
+    """Signatures of every document; `multipliers` and `addends` are those of `permutations`."""
     count = len(text.offsets) - 1
     shingles = np.zeros(count, np.int64)
     minhash = np.full((count, len(multipliers)), np.uint32(0xFFFFFFFF), np.uint32)
     set_key = np.zeros((count, 2), np.uint64)
-    found, table, low = np.zeros(0, np.uint64), np.zeros(16, np.uint64), np.zeros(3, np.uint32)
+    room = _longest(text) + 1
+    found, table, low = np.zeros(room, np.uint64), np.zeros(16, np.uint64), np.zeros(room + _LANES, np.uint32)
     for document in range(count):
         start, stop = text.offsets[document], text.offsets[document + 1]
-        if len(found) < (stop - start + 1) // 2:
-            room = stop - start  # twice what it needs, so that it seldom grows
-            found, table = np.zeros(room, np.uint64), np.zeros(_slots(room), np.uint64)
-            low = np.zeros(room + 3, np.uint32)
-        size = _distinct(found, _shingles(text.data[start:stop], ngram, found), table)
+        repeated = _shingles(text.data[start:stop], ngram, found)
+        if _slots(repeated) > len(table):
+            table = np.zeros(_slots(repeated), np.uint64)
+        size = _distinct(found, repeated, table)
         shingles[document] = size
         first, second = np.uint64(0), np.uint64(0)
         for index in range(size):
@@ -95,7 +104,7 @@ def signatures(text: Utf8, ngram: int, multipliers: np.ndarray, addends: np.ndar
             second += _mix64(hashed ^ _BASE)
             low[index] = _mix32(np.uint32(hashed))
         set_key[document, 0], set_key[document, 1] = first, second
-        padded = (size + 3) // 4 * 4
+        padded = (size + _LANES - 1) // _LANES * _LANES
         low[size:padded] = low[size - 1]  # a repeated value changes no minimum
         _permute(low[:padded], multipliers, addends, minhash[document])
     return Signatures(shingles, minhash, set_key)
@@ -106,35 +115,50 @@ def shingle_sets(text: Utf8, ngram: int) -> ShingleSets:
     """The exact shingle set of every document."""
     count = len(text.offsets) - 1
     starts = np.zeros(count + 1, np.int64)
-    hashes = np.zeros((text.offsets[count] - text.offsets[0] + 1) // 2 + count, np.uint64)
-    table = np.zeros(0, np.uint64)
+    hashes = np.zeros((text.offsets[count] - text.offsets[0]) // 8 + 16, np.uint64)  # grows where that is too little
+    found, table = np.zeros(_longest(text) + 1, np.uint64), np.zeros(16, np.uint64)
     for document in range(count):
         start, stop = text.offsets[document], text.offsets[document + 1]
-        own = hashes[starts[document] : starts[document] + (stop - start + 1) // 2]
-        if len(table) < _slots(len(own)):
-            table = np.zeros(_slots(2 * len(own)), np.uint64)
-        size = _distinct(own, _shingles(text.data[start:stop], ngram, own), table)
-        own[:size].sort()
-        starts[document + 1] = starts[document] + size
+        repeated = _shingles(text.data[start:stop], ngram, found)
+        if _slots(repeated) > len(table):
+            table = np.zeros(_slots(repeated), np.uint64)
+        size = _distinct(found, repeated, table)
+        _ascending(table[: _slots(repeated)], found)
+        ends = starts[document] + size
+        if ends > len(hashes):
+            larger = np.zeros(2 * ends, np.uint64)
+            larger[: starts[document]] = hashes[: starts[document]]
+            hashes = larger
+        hashes[starts[document] : ends] = found[:size]
+        starts[document + 1] = ends
     return ShingleSets(starts, hashes[: starts[count]].copy())
 
 
 @numba.njit(nogil=True, cache=True)
-def jaccard(left: ShingleSets, left_rows: np.ndarray, right: ShingleSets, right_rows: np.ndarray) -> np.ndarray:
-    """Exact Jaccard similarity of each pair left_rows[i], right_rows[i], float64; of two empty sets it is 0."""
-    similarity = np.zeros(len(left_rows), np.float64)
+def jaccard(
+    left: ShingleSets, left_rows: np.ndarray, right: ShingleSets, right_rows: np.ndarray, floor: float = 0.0
+) -> np.ndarray:
+    """Jaccard similarity of each pair left_rows[i], right_rows[i], float64; of two empty sets it is 0.
+
+    It is exact where it is at least `floor`, and -1 where it is less: a pair is left once it cannot reach it any more.
+    """
+    similarity = np.full(len(left_rows), -1.0)
     for pair in range(len(left_rows)):
         mine = left.hashes[left.starts[left_rows[pair]] : left.starts[left_rows[pair] + 1]]
         other = right.hashes[right.starts[right_rows[pair]] : right.starts[right_rows[pair] + 1]]
+        both = len(mine) + len(other)
+        needed = np.int64(floor * both / (1 + floor)) - 1  # shared ones; at most two too few, so nothing is lost
         i, j, shared = 0, 0, 0
-        while i < len(mine) and j < len(other):
+        while i < len(mine) and j < len(other) and shared + min(len(mine) - i, len(other) - j) >= needed:
             x, y = mine[i], other[j]
             shared += x == y
             i += x <= y
             j += y <= x
-        union = len(mine) + len(other) - shared
-        if union:
-            similarity[pair] = shared / union
+        exact = shared / max(1, both - shared)
+        if (
+            exact >= floor
+        ):  # of a pair that was left it is too low by what was not seen, and below the floor all the same
+            similarity[pair] = exact
     return similarity
 
 
@@ -165,46 +189,87 @@ def band_keys(minhash: np.ndarray, bands: int, rows: int) -> np.ndarray:
 
 
 @numba.njit(nogil=True, cache=True)
+def _longest(text: Utf8) -> int:
+    """Bytes of the longest document."""
+    longest = 0
+    for document in range(len(text.offsets) - 1):
+        longest = max(longest, text.offsets[document + 1] - text.offsets[document])
+    return longest
+
+
+@numba.njit(nogil=True, cache=True)
 def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
     """Write the hash of every shingle of `text` to `out`, repeats included; how many there are."""
-    leading = np.uint64(1)  # _BASE^(ngram - 1), the weight of a window's first token
-    for _ in range(ngram - 1):
-        leading *= _BASE
-    window = np.zeros(ngram, np.uint64)
-    oldest, tokens, rolling, token, inside = 0, 0, np.uint64(0), _FNV_OFFSET, False
-    for position in range(len(text) + 1):
-        byte = text[position] if position < len(text) else np.uint8(32)
-        if byte >= 128 or (97 <= (byte | 32) <= 122) or (48 <= byte <= 57) or byte == 95:
-            token = (token ^ np.uint64(byte)) * _FNV_PRIME
-            inside = True
-        elif inside:
-            token = _mix64(token)
-            rolling = (rolling - window[oldest] * leading) * _BASE + token
-            window[oldest] = token
-            oldest = oldest + 1 if oldest + 1 < ngram else 0
-            tokens += 1
-            if tokens >= ngram:
-                out[tokens - ngram] = _mix64(rolling)
-            token, inside = _FNV_OFFSET, False
+    tokens = _tokens(text, out)
+    for index in range(tokens):
+        out[index] = _mix64(out[index])
+    weight, rolling, oldest = np.uint64(1), np.uint64(0), np.uint64(0)  # of the token that leaves the window
+    for index in range(min(ngram, tokens)):
+        weight *= _BASE
+        if index < ngram - 1:
+            rolling = rolling * _BASE + out[index]
+    for index in range(tokens - ngram + 1):
+        rolling = rolling * _BASE + out[index + ngram - 1] - oldest * weight
+        oldest = out[index]
+        out[index] = _mix64(rolling)
     return max(0, tokens - ngram + 1)
 
 
 @numba.njit(nogil=True, cache=True)
+def _tokens(text: np.ndarray, out: np.ndarray) -> int:
+    """Write the FNV-1a hash of every token of `text` to `out`, which has room for one more; how many there are.
+
+    There is no branch, because where tokens end is what a processor cannot predict: every byte writes the hash of the
+    token so far, and the next one writes over it unless the token ended there. Unsigned numbers index faster.
+    """
+    tokens, token, last = np.uint64(0), _FNV_OFFSET, np.uint64(0)
+    kind = np.uint64(_KIND[text[0]] if len(text) else 0)
+    for position in range(len(text)):
+        following = np.uint64(_KIND[text[np.uint64(position + 1)]] if position + 1 < len(text) else 0)
+        token = ((token if last & kind & _WORD else _FNV_OFFSET) ^ np.uint64(text[np.uint64(position)])) * _FNV_PRIME
+        out[tokens] = token
+        tokens += (kind & _WORD & ~following) | (kind >> _WORD)  # a word ends before what is none; a mark is one
+        last, kind = kind, following
+    return np.int64(tokens)
+
+
+@numba.njit(nogil=True, cache=True)
 def _distinct(values: np.ndarray, count: int, table: np.ndarray) -> int:
-    """Move the distinct ones of values[:count] to the front, in order of appearance; how many there are."""
+    """Move the distinct ones of values[:count] to the front, in order of appearance; how many there are.
+
+    They are in table[:_slots(count)] too, and nearly in order: a value's place is given by its high bits.
+    """
     slots = _slots(count)
     table[:slots] = _EMPTY
-    mask, size = slots - 1, 0
+    mask, shift = np.uint64(slots - 1), np.uint64(64)
+    while mask >> (np.uint64(64) - shift):
+        shift -= np.uint64(1)
+    size = np.uint64(0)
     for index in range(count):
-        value = values[index] if values[index] != _EMPTY else np.uint64(1)
-        slot = np.int64(value & np.uint64(mask))
+        value = values[index] + np.uint64(values[index] == _EMPTY)
+        slot = value >> shift
         while table[slot] != _EMPTY and table[slot] != value:
-            slot = (slot + 1) & mask
-        if table[slot] == _EMPTY:
-            table[slot] = value
-            values[size] = value
-            size += 1
-    return size
+            slot = (slot + np.uint64(1)) & mask
+        new = np.uint64(table[slot] == _EMPTY)
+        table[slot] = value
+        values[size] = value  # without a branch: the next one writes over a repeated one
+        size += new
+    return np.int64(size)
+
+
+@numba.njit(nogil=True, cache=True)
+def _ascending(table: np.ndarray, out: np.ndarray) -> None:
+    """Write what is in a hash table of `_distinct` to `out`, which has room for one more, ascending."""
+    size = np.uint64(0)
+    for slot in range(len(table)):
+        out[size] = table[slot]
+        size += np.uint64(table[slot] != _EMPTY)
+    for index in range(1, np.int64(size)):  # an insertion sort, since few are out of place, and seldom far
+        value, place = out[index], index
+        while place > 0 and out[place - 1] > value:
+            out[place] = out[place - 1]
+            place -= 1
+        out[place] = value
 
 
 @numba.njit(nogil=True, cache=True)
@@ -222,7 +287,7 @@ def _permute(values: np.ndarray, multipliers: np.ndarray, addends: np.ndarray, l
 
     The number of values is a multiple of four: four at a time, the inner loop is all vector instructions (8x faster).
     """
-    for index in range(0, len(values), 4):
+    for index in range(0, len(values), _LANES):
         one, two, three, four = values[index], values[index + 1], values[index + 2], values[index + 3]
         for k in range(len(multipliers)):
             a, b = multipliers[k], addends[k]

@@ -30,7 +30,7 @@ def similar(sets: list[set[int]], floor: float) -> set[tuple[int, int, float]]:
 FLOOR = st.sampled_from([0.1, 0.3, 0.5, 2 / 3, 0.7, 0.9, 1.0])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(sets=st.lists(st.sets(st.integers(0, 14)), max_size=12), floor=FLOOR)
 def test_the_join_finds_what_comparing_all_finds(sets: list[set[int]], floor: float) -> None:
     expected = similar(sets, floor)
@@ -38,7 +38,7 @@ def test_the_join_finds_what_comparing_all_finds(sets: list[set[int]], floor: fl
     assert brute_force(packed(sets), floor) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), floor=FLOOR)
 def test_the_join_finds_edited_copies_of_any_size(seed: int, floor: float) -> None:
     generator = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_copies_are_one_group_and_empty_sets_none() -> None:
     assert pairs.similarity == pytest.approx([2 / 3])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab_1 \n(é変"), max_size=30), max_size=4))
 def test_starcoder_counts_the_empty_strings_between_separators(texts: list[str]) -> None:
     sets = starcoder_sets(texts)

@@ -1,6 +1,6 @@
 """Deduplicate on files made to mislead it: what stays of each kind (docs/decisions/deduplicate-adversarial.md).
 
-Every kind is judged as one shard and as five, their rows and the shards in any order, with one and the same outcome.
+Every kind is judged as one shard and as four, their rows and the shards in any order, with one and the same outcome.
 Each drop is checked against a plain-Python reference, and what stays against comparing all pairs.
 """
 
@@ -44,12 +44,15 @@ TOKEN = re.compile(rb"[A-Za-z0-9_\x80-\xff]+")
 SIGNS_COUNT = TOKEN.search(b"+") is not None
 
 
-def shingles_of(text: str) -> frozenset[bytes]:
+Shingles = frozenset[tuple[bytes, ...]]
+
+
+def shingles_of(text: str) -> Shingles:
     tokens = TOKEN.findall(text.encode())
-    return frozenset(b" ".join(tokens[start : start + STAGE.ngram]) for start in range(len(tokens) - STAGE.ngram + 1))
+    return frozenset(zip(*(tokens[start:] for start in range(STAGE.ngram)), strict=False))
 
 
-def jaccard(one: frozenset[bytes], other: frozenset[bytes]) -> float:
+def jaccard(one: Shingles, other: Shingles) -> float:
     shared = len(one & other)
     return shared / max(1, len(one) + len(other) - shared)
 
@@ -105,8 +108,8 @@ def judge(run_stage: Callable[[Deduplicate, Sequence[pa.Table]], list[Outcome]],
     def judge(texts: Sequence[str], stars: Sequence[int] | None = None, all_pairs: bool = True) -> Verdict:
         stars = stars or range(len(texts), 0, -1)
         mixed = random.Random(len(texts)).sample(range(len(texts)), len(texts))
-        shards: list[Sequence[int]] = [mixed[0::4], mixed[1::4], [], mixed[2::8], mixed[3::4] + mixed[6::8]]
-        packings = [[range(len(texts))], shards, shards[::-1]][: 2 if len(texts) > 2_000 else 3]
+        shards = [mixed[0::4], mixed[1::4], [], mixed[2::4] + mixed[3::4]]
+        packings = [[list(range(len(texts)))], shards, shards[::-1]][: 2 if len(texts) > 2_000 else 3]
         outcomes = [run_stage(STAGE, [documents(texts, stars, shard) for shard in packing]) for packing in packings]
         verdict, *others = (verdict_of(outcome, len(texts)) for outcome in outcomes)
         assert all(other == verdict for other in others), "shards or their order decide"
@@ -132,7 +135,7 @@ def verdict_of(outcomes: Sequence[Outcome], count: int) -> Verdict:
 
 def check(texts: Sequence[str], stars: Sequence[int], verdict: Verdict, all_pairs: bool) -> None:
     """Every dropped file resembles the better ranked, kept one it cites; every kept file resembles no such one."""
-    kept: dict[int, frozenset[bytes]] = {}
+    kept: dict[int, Shingles] = {}
     for number in sorted(range(len(texts)), key=lambda number: (-stars[number], id_of(number))):
         own = shingles_of(texts[number])
         if drop := verdict.drops.get(number):
@@ -236,8 +239,9 @@ def test_files_of_a_licence_header_only_leave_one_a_licence(judge: Judge) -> Non
 
 
 def test_a_header_above_a_few_lines_of_different_code_collapses_nothing(judge: Judge) -> None:
-    texts = [header(APACHE, n) + text_of(code(n, 12)) for n in range(100)]
-    assert len(judge(texts).kept) == 100
+    texts = [header(APACHE, n) + text_of(code(n, 5)) for n in range(60)]
+    assert jaccard_of(texts[0], texts[1]) > 0.5
+    assert len(judge(texts).kept) == 60
 
 
 def test_a_header_above_a_single_line_outweighs_it(judge: Judge) -> None:
@@ -293,24 +297,23 @@ def test_lock_files_with_other_versions_stay_and_with_few_bumped_collapse(judge:
 
 
 def test_json_records_with_the_same_keys_stay(judge: Judge) -> None:
-    assert len(judge([records(n) for n in range(100)]).kept) == 100
+    assert len(judge([records(n) for n in range(50)]).kept) == 50
 
 
 def test_tables_stay_and_a_table_with_a_few_rows_more_collapses(judge: Judge) -> None:
-    texts = [csv(n) for n in range(50)]
-    longer = [csv(n, rows=105) for n in range(50)]
-    assert judge(texts + longer).kept == list(range(50))
+    texts = [csv(n) for n in range(30)]
+    longer = [csv(n, rows=105) for n in range(30)]
+    assert judge(texts + longer).kept == list(range(30))
 
 
 # --- files that differ in one respect only
 
 
 def test_tables_of_other_numbers_stay_and_one_number_changed_collapses(judge: Judge) -> None:
-    texts = [constants(n) for n in range(50)]
+    texts = [constants(n) for n in range(30)]
     changed = [re.sub(r"\d+,", "7777777,", text, count=1) for text in texts]
-    assert judge(texts + changed).kept == list(range(50))
-    numbers = [iter(range(1_000 * n, 1_000 * (n + 1))) for n in range(20)]
-    numbered = [re.sub(r"\d+\)", lambda _, own=own: f"{next(own)})", text_of(code(1))) for own in numbers]
+    assert judge(texts + changed).kept == list(range(30))
+    numbered = [re.sub(r"(\d)\)", rf"\g<1>{n})", text_of(code(1))) for n in range(20)]  # the last word of each line
     assert len(judge(numbered).kept) == 20
 
 

@@ -179,7 +179,7 @@ def test_another_list_is_another_fingerprint(listed: Path) -> None:
 
 def test_a_list_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the opt-out list"):
-        OptOut(requests=str(tmp_path / "none.txt")).read()
+        OptOuts.load(str(tmp_path / "none.txt"))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(UsageError, match="not UTF-8"):
-        OptOut(requests=str(tmp_path / "latin.txt")).read()
+        OptOuts.load(str(tmp_path / "latin.txt"))

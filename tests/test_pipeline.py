@@ -6,6 +6,7 @@ import json
 import os
 import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,25 @@ def own_process(*arguments: object, seed: int) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path) -> Path:
-    """A complete run, made inline by the command."""
-    done = own_process("run", folder / "recipe.yaml", "--out", folder / "inline", "--inline", "--json", seed=1)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["applied"] > 12
-    return folder / "inline"
+def runs(folder: Path) -> dict[str, Path]:
+    """Complete runs of the command, inline and with one worker; side by side, as each takes one core."""
+
+    def complete(name: str, seed: int, *how: object) -> None:
+        done = own_process("run", folder / "recipe.yaml", "--out", folder / name, "--json", *how, seed=seed)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["applied"] > 12
+
+    with ThreadPoolExecutor() as pool:
+        tasks = [pool.submit(complete, "inline", 1, "--inline"), pool.submit(complete, "one", 2, "--workers", 1)]
+        for task in tasks:
+            task.result()
+    return {name: folder / name for name in ("inline", "one")}
+
+
+@pytest.fixture(scope="module")
+def run(runs: dict[str, Path]) -> Path:
+    """The run that was made inline."""
+    return runs["inline"]
 
 
 def decisions(run: Path, stage: str | None = None) -> list[dict[str, Any]]:
@@ -70,14 +84,23 @@ def data_of(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((run / "dataset/data").iterdir())}
 
 
-@pytest.mark.parametrize(("workers", "seed"), [(1, 2), (2, 3), (5, 4)])
+def assert_same(out: Path, run: Path) -> None:
+    """Two runs hold the same bytes."""
+    assert len(data_of(run)) >= 12
+    assert data_of(out) == data_of(run)
+    assert contents(out) == contents(run)
+
+
+def test_a_worker_gives_the_same_bytes_as_inline(runs: dict[str, Path]) -> None:
+    assert_same(runs["one"], runs["inline"])
+
+
+@pytest.mark.parametrize(("workers", "seed"), [(2, 3), (5, 4)])
 def test_any_number_of_workers_gives_the_same_bytes(workers: int, seed: int, folder: Path, run: Path) -> None:
     out = folder / f"workers{workers}"
     done = own_process("run", folder / "recipe.yaml", "--out", out, "--workers", workers, seed=seed)
     assert done.returncode == 0, done.stderr
-    assert len(data_of(run)) >= 12
-    assert data_of(out) == data_of(run)
-    assert contents(out) == contents(run)
+    assert_same(out, run)
 
 
 def test_a_second_run_a_report_and_why_touch_nothing_of_a_finished_run(folder: Path, run: Path) -> None:

@@ -159,6 +159,15 @@ def test_a_run_that_is_not_complete_is_to_be_finished_first(tmp_path: Path) -> N
         near(load_run(str(tmp_path / "run"), CATALOG), "text")
 
 
+def test_signatures_of_another_revision_of_the_stage_are_not_compared_with(tmp_path: Path) -> None:
+    run = executed(tmp_path)
+    manifest = run.store.read_json("manifest.json")
+    manifest["passes"][1]["identity"][0]["revision"] -= 1
+    run.store.write_json("manifest.json", manifest)
+    with pytest.raises(UsageError, match="another revision of the deduplicate stage"):
+        near(load_run(run.store.root, CATALOG), "text")
+
+
 def test_one_band_is_too_few_for_an_index(tmp_path: Path) -> None:
     run = executed(tmp_path, unite=[{"deduplicate": {"bands": 1, "rows": 2}}])
     with pytest.raises(UsageError, match="one band"):

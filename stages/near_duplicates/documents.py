@@ -83,6 +83,13 @@ class Documents:
             return self.base.compared(number)
         return np.ones(int(self.rows[number]), bool)
 
+    def removed(self, number: int, rows: np.ndarray) -> np.ndarray:
+        """Which of a shard's documents are not published any more, and count for their copies' sake only."""
+        if self.own(number) is None:
+            assert self.base is not None
+            return ~self.base.is_published(number)[rows]
+        return np.zeros(len(rows), bool)
+
     def read(self, corpus: Corpus, number: int, rows: np.ndarray, columns: list[str]) -> pa.Table:
         """These columns of some documents of a shard."""
         shard = self.own(number)

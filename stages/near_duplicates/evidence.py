@@ -5,6 +5,7 @@ Verdicts go from leaders to their followers, then to the groups of the canonical
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -25,22 +26,20 @@ CITED = pa.schema(
         ("canonical_repo", pa.string()),
         ("canonical_path", pa.string()),
         ("content", pa.binary(16)),
+        ("removed", pa.bool_()),
     ]
 )
 
 
-def write_edges(corpus: Corpus, documents: Documents, verdicts: Shuffle, equal: EqualSets) -> tuple[int, int]:
-    """Write the edge table of every shard of the corpus; how many exact and near duplicates there are."""
+def write_edges(corpus: Corpus, documents: Documents, verdicts: Shuffle, equal: EqualSets) -> Counter[str]:
+    """Write the edge table of every shard of the corpus; how many documents are dropped for each reason."""
     groups = len(documents.all_groups)
     unnamed, named = Shuffle("unnamed", VERDICTS, groups), Shuffle("named", CITED, groups)
-    steps = (
-        partial(_follow, documents=documents, verdicts=verdicts, equal=equal, unnamed=unnamed),
-        partial(_name, documents=documents, unnamed=unnamed, named=named),
-    )
-    for step in steps:
-        corpus.map(step, documents.all_groups)
+    follow = partial(_follow, documents=documents, verdicts=verdicts, equal=equal, unnamed=unnamed)
+    corpus.map(follow, documents.all_groups)
+    corpus.map(partial(_name, documents=documents, unnamed=unnamed, named=named), documents.all_groups)
     counts = corpus.map(partial(_write, documents=documents, named=named), documents.all_groups)
-    return sum(exact for exact, _ in counts), sum(near for _, near in counts)
+    return sum(counts, Counter())
 
 
 def _follow(
@@ -76,30 +75,31 @@ def _name(group: int, corpus: Corpus, side: Side, *, documents: Documents, unnam
         names = documents.read(corpus, number, rows, ["id", "repo", "path"])
         content = documents.signature(side, number, ["content"])["content"].take(pa.array(rows))
         some = table.take(pa.array(chosen))
-        columns = [some["location"], some["jaccard"], *names.columns, content]
+        removed = pa.array(documents.removed(number, rows))
+        columns = [some["location"], some["jaccard"], *names.columns, content, removed]
         where = documents.group_of(some["location"].to_numpy())
         named.write(side, f"{number:06d}", dict(zip(CITED.names, columns, strict=True)), where)
 
 
-def _write(group: int, corpus: Corpus, side: Side, *, documents: Documents, named: Shuffle) -> tuple[int, int]:
+def _write(group: int, corpus: Corpus, side: Side, *, documents: Documents, named: Shuffle) -> Counter[str]:
     table = named.read(side, group).sort_by("location")
     (location,) = arrays_of(table, "location")
-    exact, near = 0, 0
+    counts: Counter[str] = Counter()
     for number in documents.shards_of(group):
         shard = documents.own(number)
         if shard is None:
             continue
         start, stop = np.searchsorted(location, np.array([number, number + 1], np.uint64) << ROW_BITS).tolist()
         cited = table.slice(start, stop - start)
-        rows = pa.array(row_numbers(location[start:stop]))
-        own = documents.signature(side, number, ["id", "content"]).take(rows)
+        own = documents.signature(side, number, ["id", "content"]).take(pa.array(row_numbers(location[start:stop])))
         equal = (halves(own["content"]) == halves(cited["content"])).all(axis=1)
-        reasons = np.where(equal, "exact_duplicate", "near_duplicate").tolist()
+        removed = cited["removed"].to_numpy()
+        reasons = np.select([removed, equal], ["copy_of_opted_out", "exact_duplicate"], "near_duplicate").tolist()
+        counts.update(reasons)
         columns = {
             "id": own["id"],
             **{name: cited[name] for name in ("canonical", "canonical_repo", "canonical_path", "jaccard")},
             "reason": pa.array(reasons, pa.string()),
         }
         side.put("edge", pa.table([columns[name] for name in schema.EDGE.names], schema=schema.EDGE), shard=shard)
-        exact, near = exact + int(equal.sum()), near + int((~equal).sum())
-    return exact, near
+    return counts
