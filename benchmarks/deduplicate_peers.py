@@ -22,10 +22,12 @@ from datatrove.pipeline.dedup import minhash as datatrove
 from datatrove.pipeline.readers import ParquetReader
 from datatrove.pipeline.writers import ParquetWriter
 
+from stages.shingles import MARKS
+
 EXTRAS = ("rensa", "xxhash")  # what Quarry itself does not need, so imported only where it is used
 PERMUTATIONS, NGRAM, SEED = 256, 5, 42
 BANDS, ROWS = 32, 8
-TOKEN = re.compile(rb"[A-Za-z0-9_\x80-\xff]+")  # stages.shingles' tokens
+TOKEN = re.compile(rb"[A-Za-z0-9_\x80-\xff]+|[" + re.escape(MARKS) + rb"]")  # stages.shingles' tokens
 
 
 def shingles(text: str) -> list[bytes]:

@@ -1,8 +1,8 @@
 """How punctuation should count in a shingle, by measurement: `python -m benchmarks.tokenization PARQUET ...`.
 
-The files hold documents with columns `language` and `text`; equal texts are judged once. Prints Markdown: which share of
-reformatted copies each way to cut tokens still calls near; which pairs of documents it calls near, judged by what is no
-set of shingles, the longest common subsequence of tokens; and what it costs. Near is a Jaccard similarity of 0.7.
+The files hold documents with columns `language` and `text`; equal texts are judged once. Prints Markdown: which share
+of reformatted copies each way to cut tokens still calls near; which pairs of documents it calls near, judged by what
+knows no shingles, the longest common subsequence of tokens; and what it costs. Near is a Jaccard similarity of 0.7.
 """
 
 from __future__ import annotations
@@ -328,8 +328,9 @@ def _spread(found: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    """Spearman's."""
+    ranks = np.stack([np.argsort(np.argsort(values, kind="stable")) for values in (one, other)])
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def _sample(items: Sequence[Any], count: int) -> list[Any]:

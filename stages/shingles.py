@@ -1,8 +1,8 @@
 """Shingles, MinHash signatures and exact Jaccard similarity of documents, straight from their UTF-8 bytes.
 
-A token is a run of [A-Za-z0-9_] or non-ASCII bytes, or one of MARKS; a shingle is `ngram` tokens in a row; a document is
-the set of its shingles' 64-bit hashes. White space, quotes, separators and comment marks do not count, so that style is
-no difference; brackets and operators do, so that code outweighs the prose above it (docs/decisions/shingles.md).
+A token is a run of [A-Za-z0-9_] or non-ASCII bytes, or one of MARKS; a shingle is `ngram` tokens in a row; a document
+is the set of its shingles' 64-bit hashes. White space, quotes, separators and comment marks do not count, so that style
+is no difference; brackets and operators do, so that code outweighs the prose above it (docs/decisions/shingles.md).
 Signatures are datasketch's (scheme affine32, over the low 32 bits of each shingle's hash), value for value. Everything
 is numba over offsets and bytes, because a Python object a token is some hundred times slower.
 """
@@ -154,10 +154,8 @@ def jaccard(
             shared += x == y
             i += x <= y
             j += y <= x
-        exact = shared / max(1, both - shared)
-        if (
-            exact >= floor
-        ):  # of a pair that was left it is too low by what was not seen, and below the floor all the same
+        exact = shared / max(1, both - shared)  # too low for a pair that was left, which is below the floor anyway
+        if exact >= floor:
             similarity[pair] = exact
     return similarity
 
@@ -203,11 +201,11 @@ def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
     tokens = _tokens(text, out)
     for index in range(tokens):
         out[index] = _mix64(out[index])
-    weight, rolling, oldest = np.uint64(1), np.uint64(0), np.uint64(0)  # of the token that leaves the window
-    for index in range(min(ngram, tokens)):
+    weight, oldest, rolling = np.uint64(1), np.uint64(0), np.uint64(0)  # a shingle is a polynomial of its tokens
+    for _ in range(ngram):
         weight *= _BASE
-        if index < ngram - 1:
-            rolling = rolling * _BASE + out[index]
+    for token in out[: min(ngram - 1, tokens)]:
+        rolling = rolling * _BASE + token
     for index in range(tokens - ngram + 1):
         rolling = rolling * _BASE + out[index + ngram - 1] - oldest * weight
         oldest = out[index]
@@ -228,7 +226,7 @@ def _tokens(text: np.ndarray, out: np.ndarray) -> int:
         following = np.uint64(_KIND[text[np.uint64(position + 1)]] if position + 1 < len(text) else 0)
         token = ((token if last & kind & _WORD else _FNV_OFFSET) ^ np.uint64(text[np.uint64(position)])) * _FNV_PRIME
         out[tokens] = token
-        tokens += (kind & _WORD & ~following) | (kind >> _WORD)  # a word ends before what is none; a mark is one
+        tokens += (kind & _WORD & ~following) | (kind >> np.uint64(1))  # a word that ends here, or a mark
         last, kind = kind, following
     return np.int64(tokens)
 

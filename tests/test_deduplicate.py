@@ -1,10 +1,9 @@
-"""Deduplicate: kernels against plain Python and datasketch, its choices against brute force, and what users see."""
+"""Deduplicate: its choices against brute force, and what users see."""
 
 from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -27,40 +26,15 @@ from stages import deduplicate
 from stages.deduplicate import Deduplicate
 from stages.near_duplicates import buckets, equal_sets, ranking, verification
 from stages.near_duplicates import documents as near_documents
+from tests.test_shingles import hash_of, shingles_of
 
 RunStage = Callable[[Deduplicate, Sequence[pa.Table]], list[Outcome]]
 WORDS = ["alpha", "beta", "gamma", "x", "y1", "_z", "größe", "変数", "42"]
-MASK = (1 << 64) - 1
-
-
-def tokens_of(text: str) -> list[bytes]:
-    return re.findall(rb"[A-Za-z0-9_\x80-\xff]+", text.encode())
-
-
-def shingles_of(text: str, ngram: int = 5) -> set[tuple[bytes, ...]]:
-    tokens = tokens_of(text)
-    return {tuple(tokens[i : i + ngram]) for i in range(len(tokens) - ngram + 1)}
 
 
 def jaccard_of(one: str, other: str) -> float:
     left, right = shingles_of(one), shingles_of(other)
     return len(left & right) / len(left | right) if left | right else 0.0
-
-
-def mix64(value: int) -> int:
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        value = ((value ^ (value >> 33)) * factor) & MASK
-    return value ^ (value >> 33)
-
-
-def hash_of(shingle: tuple[bytes, ...]) -> int:
-    rolling = 0
-    for token in shingle:
-        hashed = 0xCBF29CE484222325
-        for byte in token:
-            hashed = ((hashed ^ byte) * 0x100000001B3) & MASK
-        rolling = (rolling * 0x9E3779B97F4A7C15 + mix64(hashed)) & MASK
-    return mix64(rolling) or 1
 
 
 def documents(texts: Sequence[str], **columns: Any) -> pa.Table:

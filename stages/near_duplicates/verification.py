@@ -107,7 +107,7 @@ def _compare(
     order = np.argsort(location)
     sets = shingle_sets(Utf8.of(table["text"]), ngram)
     worse, better = (order[np.searchsorted(location[order], pairs[name])] for name in ("worse_at", "better_at"))
-    pairs["jaccard"] = jaccard(sets, worse, sets, better)
+    pairs["jaccard"] = jaccard(sets, worse, sets, better, threshold)
     near = pairs["jaccard"] >= threshold
     found = pa.table({name: values[near] for name, values in pairs.items()}, schema=EDGES)
     known = pa.concat_tables([edges.read(side, part), found])
