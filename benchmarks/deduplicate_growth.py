@@ -2,8 +2,9 @@
 
 The files are shards of documents in an order that mixes them. The first --mb of text, at several sizes, go through the
 deduplicate stage as in a run, prepared and applied by Ray workers, each size in a process of its own. The smallest is
-done there before, uncounted, so that workers run and kernels are loaded. Memory is the most that a process held (VmHWM of Linux); a step is a map over the
-workers, and between two steps the driver works alone. MB are 10^6 bytes, of text where nothing else is said.
+done there before, uncounted, so that workers run and kernels are loaded. Memory is the most that a process held (VmHWM
+of Linux); a step is a map over the workers, between two of which the driver works alone. MB are 10^6 bytes, of text
+where nothing else is said.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Watch:
     steps: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     written: Counter[str] = field(default_factory=Counter)
     side_peak: int = 0
-    _seen: set[tuple[str, int]] = field(default_factory=set)
+    _seen: set[tuple[Path, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.workers = self.pool.workers
@@ -73,17 +74,13 @@ class Watch:
 
     def _look(self) -> None:
         """Steps only add files, and the driver removes some between two steps: after each there are most."""
-        here = 0
-        for path in self.side.rglob("*"):
-            about = path.stat()
-            if path.is_dir():
-                continue
-            here += about.st_size
-            file = (str(path), about.st_mtime_ns)  # another time: written anew
-            if file not in self._seen:
-                self._seen.add(file)
+        there = {path: path.stat() for path in self.side.rglob("*") if path.is_file()}
+        self.side_peak = max(self.side_peak, sum(about.st_size for about in there.values()))
+        for path, about in there.items():
+            version = (path, about.st_mtime_ns)
+            if version not in self._seen:
+                self._seen.add(version)
                 self.written[kind_of(path.relative_to(self.side))] += about.st_size
-        self.side_peak = max(self.side_peak, here)
 
 
 def step_name(task: Callable[..., Any]) -> str:
@@ -114,26 +111,25 @@ def measure(files: Sequence[Path], before: int, workers: int, folder: Path) -> G
         idle = peaks(pool)
         for name, count in (("before", before), ("run", len(files))):
             watch = Watch(pool, folder / name / "side")
-            counts, prepare, apply = run(watch, dict([*inputs.items()][:count]), Storage(folder), name)
+            size, counts, prepare, apply = run(watch, dict([*inputs.items()][:count]), Storage(folder), name)
         steps, written = dict(watch.steps), dict(watch.written)
-        size = sum(map(text_bytes, files))
         return Growth(size, counts, prepare, apply, steps, peak(), peaks(pool), idle, written, watch.side_peak)
 
 
-def run(watch: Watch, inputs: dict[str, str], store: Storage, name: str) -> tuple[dict[str, int], float, float]:
-    """The pass `name` over the shards: counts.json, and the seconds to prepare and to apply."""
-    this, stage = PassFolder(store, name), Deduplicate()
+def run(watch: Watch, inputs: dict[str, str], store: Storage, name: str) -> tuple[int, dict[str, int], float, float]:
+    """The pass `name` over the shards: bytes of text, counts.json, and the seconds to prepare and to apply."""
+    this = PassFolder(store, name)
     side = this.side(Worker())
     began = time.perf_counter()
-    stage.prepare(Corpus(store, inputs, side, watch), side)
+    Deduplicate().prepare(Corpus(store, inputs, side, watch), side)
     prepared = time.perf_counter()
-    stages = (("deduplicate", Deduplicate, stage.model_dump()),)
-    task = ShardTask(this, "deduplicate", "", stages, None, inputs, dict.fromkeys(inputs, ""), None)
+    task = ShardTask(this, name, "", ((name, Deduplicate, {}),), None, inputs, dict.fromkeys(inputs, ""), None)
     receipts = [receipt for _, receipt in watch.map(task, list(inputs))]
     applied = time.perf_counter()
     counts = json.loads(side.get_bytes("counts.json"))
     assert sum(receipt["documents"]["rows"] for receipt in receipts) == counts["kept"]
-    return counts, prepared - began, applied - prepared
+    size = sum(receipt["stages"][0]["bytes_in"] for receipt in receipts)
+    return size, counts, prepared - began, applied - prepared
 
 
 def peaks(pool: RayExecutor) -> list[int]:

@@ -167,8 +167,8 @@ def _without_semicolons(text: str) -> str:
     return re.sub(r"(?m);[ \t]*$", "", text)
 
 
-def _swap(text: str, pairs: Sequence[str]) -> str:
-    return text.translate(str.maketrans(dict(pair for one, two in pairs for pair in ((one, two), (two, one)))))
+def _swap(text: str, ones: str, others: str) -> str:
+    return text.translate(str.maketrans(ones + others, others + ones))
 
 
 def _trailing_commas(text: str) -> str:
@@ -176,7 +176,7 @@ def _trailing_commas(text: str) -> str:
 
 
 def _all_but_braces(text: str) -> str:
-    return _white_space(_rewrap_comments(_trailing_commas(_without_semicolons(_swap(text, ["'\""])))))
+    return _white_space(_rewrap_comments(_trailing_commas(_without_semicolons(_swap(text, "'", '"')))))
 
 
 def _single_braces(text: str) -> str:
@@ -195,14 +195,14 @@ def _formatted(text: str) -> str:
 CURLY = ["c", "c++", "c-sharp", "java", "javascript", "typescript", "rust", "go", "swift", "kotlin", "dart", "solidity"]
 STYLES: dict[str, tuple[Callable[[str], str], list[str] | None]] = {  # the change, languages it is made in
     "white space": (_white_space, None),
-    "quotes": (lambda text: _swap(text, ["'\""]), None),
+    "quotes": (lambda text: _swap(text, "'", '"'), None),
     "semicolons": (_without_semicolons, CURLY),
     "trailing commas": (_trailing_commas, CURLY),
     "comments re-wrapped": (_rewrap_comments, None),
     "all of these": (_all_but_braces, CURLY),
     "no braces around one statement": (_single_braces, CURLY),
     "ruff format": (_formatted, ["python"]),
-    "other operators": (lambda text: _swap(text, ["+-", "<>", "&|", "*/", "!="]), CURLY),
+    "other operators": (lambda text: _swap(text, "+<&*!", "->|/="), CURLY),
 }
 
 
@@ -216,6 +216,8 @@ def styles(documents: pa.Table) -> None:
         count = FORMATTED if change is _formatted else REFORMATTED
         texts = [text for text in _sample(chosen["text"].to_pylist(), count) if len(re.findall(r"\w+", text)) >= 10]
         pairs = [(text, copy) for text in texts if (copy := change(text)) != text]
+        if not pairs:
+            continue
         before, after, every = _utf8([one for one, _ in pairs]), _utf8([two for _, two in pairs]), np.arange(len(pairs))
         near = [
             jaccard(_sets(before, *way), every, _sets(after, *way), every, THRESHOLD) >= THRESHOLD
@@ -330,7 +332,7 @@ def _spread(found: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Spearman's."""
     ranks = np.stack([np.argsort(np.argsort(values, kind="stable")) for values in (one, other)])
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def _sample(items: Sequence[Any], count: int) -> list[Any]:

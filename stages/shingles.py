@@ -214,7 +214,7 @@ def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _tokens(text: np.ndarray, out: np.ndarray) -> int:
+def _tokens(text: np.ndarray, out: np.ndarray) -> np.int64:
     """Write the FNV-1a hash of every token of `text` to `out`, which has room for one more; how many there are.
 
     There is no branch, because where tokens end is what a processor cannot predict: every byte writes the hash of the
@@ -232,7 +232,7 @@ def _tokens(text: np.ndarray, out: np.ndarray) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _distinct(values: np.ndarray, count: int, table: np.ndarray) -> int:
+def _distinct(values: np.ndarray, count: int, table: np.ndarray) -> np.int64:
     """Move the distinct ones of values[:count] to the front, in order of appearance; how many there are.
 
     They are in table[:_slots(count)] too, and nearly in order: a value's place is given by its high bits.

@@ -24,7 +24,7 @@ from stages.shingles import band_keys
 
 # Leaders of a bucket in each round. What a bucket has left after the last is not compared in it, so that a crowd of
 # documents of which none resembles another costs a few hundred comparisons each, not a comparison with each.
-LEADERS = (16, 512)
+LEADERS = (8, 64, 512)
 RECORD_BYTES = 100  # of a member in memory, while a partition is sorted
 BUDGET = 256 << 20
 PAIRS_AT_ONCE = 1 << 22  # 128 MiB of them

@@ -1,7 +1,8 @@
 """Pairs become edges: the exact Jaccard similarity of the two shingle sets, worked out again from the texts.
 
-Shingles are not stored, as they take more than the texts. A partition asks the groups for the texts of its documents,
-each shard is read once for all that ask, and the pairs are compared where their texts have come together.
+Shingles are not stored, as they take more than the texts. A partition asks the groups for the texts that it does not
+have from an earlier round, each shard is read once for all that ask, and the pairs are compared where their texts have
+come together.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from stages.shingles import Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 128 << 20  # bytes of text that a task gathers before it writes
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
+HELD = pa.schema([("location", pa.uint64())])  # whose texts a partition has
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
 
 
@@ -28,15 +30,16 @@ def verify(
     corpus: Corpus, documents: Documents, pairs: Shuffle, edges: Parts, ngram: int, threshold: float
 ) -> tuple[int, int]:
     """Add the edges among `pairs` to `edges`, partition by partition; how many pairs are new, and edges of them."""
-    fresh, compared = Parts("fresh", PAIRS), Parts("compared", PAIRS)
+    fresh, compared, held = Parts("fresh", PAIRS), Parts("compared", PAIRS), Parts("held", HELD)
     requests = Shuffle("requests", REQUESTS, len(documents.all_groups))
     texts = Shuffle("texts", TEXTS, pairs.partitions)
-    ask = partial(_ask, documents=documents, pairs=pairs, fresh=fresh, compared=compared, requests=requests)
+    ask = partial(_ask, documents=documents, pairs=pairs, fresh=fresh, compared=compared, held=held, requests=requests)
     corpus.map(ask, range(pairs.partitions))
-    corpus.map(partial(_answer, documents=documents, requests=requests, texts=texts), documents.all_groups)
+    answer = partial(_answer, documents=documents, requests=requests, texts=texts, source=pairs.name)
+    corpus.map(answer, documents.all_groups)
     compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
     counts = corpus.map(compare, range(pairs.partitions))
-    for shuffled in (pairs, requests, texts, fresh):
+    for shuffled in (pairs, requests, fresh):
         shuffled.remove(corpus.side)
     return sum(new for new, _ in counts), sum(near for _, near in counts)
 
@@ -50,9 +53,10 @@ def _ask(
     pairs: Shuffle,
     fresh: Parts,
     compared: Parts,
+    held: Parts,
     requests: Shuffle,
 ) -> None:
-    """Keep each pair that was not compared before, once, and ask for its texts."""
+    """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
     before = compared.read(side, part)
     table = pa.concat_tables([before, pairs.read(side, part)]).combine_chunks()
     worse, better = arrays_of(table, "worse", "better")
@@ -63,7 +67,9 @@ def _ask(
     new = table.take(pa.array(once[once >= before.num_rows]))
     fresh.write(side, part, dict(zip(PAIRS.names, new.columns, strict=True)))
     compared.write(side, part, dict(zip(PAIRS.names, table.take(pa.array(once)).columns, strict=True)))
-    wanted = np.unique(np.concatenate(arrays_of(new, "worse_at", "better_at")))
+    (here,) = arrays_of(held.read(side, part))
+    wanted = np.setdiff1d(np.concatenate(arrays_of(new, "worse_at", "better_at")), here)
+    held.write(side, part, {"location": np.concatenate([here, wanted])})
     requests.write(
         side,
         f"{part:06d}",
@@ -72,7 +78,9 @@ def _ask(
     )
 
 
-def _answer(group: int, corpus: Corpus, side: Side, *, documents: Documents, requests: Shuffle, texts: Shuffle) -> None:
+def _answer(
+    group: int, corpus: Corpus, side: Side, *, documents: Documents, requests: Shuffle, texts: Shuffle, source: str
+) -> None:
     """Send each text to all partitions that ask for it."""
     location, part = arrays_of(requests.read(side, group))
     gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]] = []
@@ -83,9 +91,9 @@ def _answer(group: int, corpus: Corpus, side: Side, *, documents: Documents, req
         gathered.append((location[chosen], column.take(pa.array(place)), part[chosen]))
         size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
         if size > SENT_AT_ONCE:
-            _send(side, texts, f"{group:06d}-{sent:06d}", gathered)
+            _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
             gathered, size, sent = [], 0, sent + 1
-    _send(side, texts, f"{group:06d}-{sent:06d}", gathered)
+    _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
 
 
 def _send(side: Side, texts: Shuffle, source: str, gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]]) -> None:
@@ -103,10 +111,10 @@ def _compare(
     if new == 0:
         return 0, 0
     table = texts.read(side, part)
-    (location,) = arrays_of(table, "location")
-    order = np.argsort(location)
-    sets = shingle_sets(Utf8.of(table["text"]), ngram)
-    worse, better = (order[np.searchsorted(location[order], pairs[name])] for name in ("worse_at", "better_at"))
+    needed = np.unique(np.concatenate([pairs["worse_at"], pairs["better_at"]]))
+    text = table["text"].take(pc.index_in(pa.array(needed), value_set=table["location"].combine_chunks()))
+    sets = shingle_sets(Utf8.of(text), ngram)
+    worse, better = (np.searchsorted(needed, pairs[name]) for name in ("worse_at", "better_at"))
     pairs["jaccard"] = jaccard(sets, worse, sets, better, threshold)
     near = pairs["jaccard"] >= threshold
     found = pa.table({name: values[near] for name, values in pairs.items()}, schema=EDGES)
