@@ -9,6 +9,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -127,6 +128,7 @@ def test_every_kind_of_file_is_a_document_or_a_decision(tmp_path: Path, run_stag
         "license_type": "unknown",
         "stars": None,
         "fork": None,
+        "created": None,
         "text": "{}",
     }
     assert decisions(outcomes) == {
@@ -434,13 +436,16 @@ def test_a_completed_run_keeps_no_clone_and_no_part_and_makes_a_lost_shard_again
         assert not (folder / "side/content").exists()
 
 
-def test_stars_and_fork_come_from_the_list_where_the_host_says_them(tmp_path: Path, run_stage: RunStage) -> None:
+def test_stars_fork_and_age_come_from_the_list_where_the_host_says_them(tmp_path: Path, run_stage: RunStage) -> None:
     names = ["own", "forked", "elsewhere"]
     table = listed(*(commit_files(tmp_path / f"o/{name}.git", {name: name.encode()}) for name in names))
     table = table.append_column("stars", pa.array([7, 0, None], pa.int64()))
     table = table.append_column("fork_of", pa.array([None, "o/own", None], pa.string()))
-    found = {row["path"]: (row["stars"], row["fork"]) for row in documents(run_stage(Acquire(), [table]))}
-    assert found == {"own": (7, False), "forked": (0, True), "elsewhere": (None, None)}
+    born = datetime(2011, 1, 26, tzinfo=UTC)
+    table = table.append_column("created", pa.array([born, None, None], schema.CREATED))
+    rows = documents(run_stage(Acquire(), [table]))
+    found = {row["path"]: (row["stars"], row["fork"], row["created"]) for row in rows}
+    assert found == {"own": (7, False, born), "forked": (0, True, None), "elsewhere": (None, None, None)}
 
 
 def test_a_clone_too_large_for_the_limit_or_for_this_machine_is_a_decision(

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline import schema
 from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus, Side, Worker
 from pipeline.stage import Outcome
@@ -28,6 +30,7 @@ from stages.near_duplicates import buckets, equal_sets, ranking, verification
 from stages.near_duplicates import documents as near_documents
 from tests.test_shingles import hash_of, shingles_of
 
+OLD, YOUNG = datetime(2009, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 RunStage = Callable[[Deduplicate, Sequence[pa.Table]], list[Outcome]]
 WORDS = ["alpha", "beta", "gamma", "x", "y1", "_z", "größe", "変数", "42"]
 
@@ -47,12 +50,11 @@ def documents(texts: Sequence[str], **columns: Any) -> pa.Table:
         "license_type": "permissive",
         "stars": None,
         "fork": None,
+        "created": None,
         "text": list(texts),
     } | columns
     values = {name: value if isinstance(value, list) else [value] * count for name, value in rows.items()}
-    return pa.table(
-        {name: pa.array(values[name], Deduplicate.takes.field(name).type) for name in Deduplicate.takes.names}
-    )
+    return pa.table({name: pa.array(values[name], schema.DOCUMENT.field(name).type) for name in rows})
 
 
 def drops(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
@@ -96,6 +98,9 @@ def real_files() -> list[str]:
         ({"stars": 0}, {"stars": None}),
         ({"fork": None}, {"fork": True}),
         ({"fork": False}, {"fork": True}),
+        ({"fork": False, "created": YOUNG}, {"fork": True, "created": OLD}),
+        ({"created": OLD}, {"created": YOUNG}),
+        ({"created": YOUNG}, {"created": None}),
     ],
 )
 @pytest.mark.parametrize("near", [False, True])
@@ -104,14 +109,26 @@ def test_the_better_ranked_survives_whatever_shard_it_is_in(
 ) -> None:
     text = " ".join(words(1))
     tables = [
-        documents([text], repo="worse/one", **worse),
-        documents([text + " end" * near], repo="better/one", **better),
+        documents([text], repo="a/worse", **worse),
+        documents([text + " end" * near], repo="b/better", **better),
     ]
     outcomes = run_stage(Deduplicate(), tables)
     assert [outcome.kept.num_rows for outcome in outcomes] == [0, 1]
     (detail,) = drops(outcomes).values()
-    assert detail["canonical_repo"] == "better/one"
+    assert detail["canonical_repo"] == "b/better"
     assert detail["reason"] == ("near_duplicate" if near else "exact_duplicate")
+
+
+def test_who_stays_is_a_matter_of_policy(run_stage: RunStage) -> None:
+    text = " ".join(words(1))
+    tables = [
+        documents([text], repo="c/starred", stars=9, created=YOUNG),
+        documents([text], repo="b/old", stars=0, created=OLD),
+        documents([text], repo="a/first", license_type="copyleft"),
+    ]
+    policies: list[list[Any]] = [["stars"], ["oldest", "stars"], ["permissive", "oldest"], []]
+    kept = [[o.kept.num_rows for o in run_stage(Deduplicate(prefer=policy), tables)] for policy in policies]
+    assert kept == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
 
 
 def test_equal_rank_falls_to_the_smaller_id(run_stage: RunStage) -> None:

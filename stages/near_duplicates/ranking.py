@@ -52,7 +52,10 @@ def policy_keys(table: pa.Table, prefer: Sequence[str]) -> np.ndarray:
         fields["not_fork"] = (1, table["fork"].fill_null(False).to_numpy())
     if "oldest" in prefer and "created" in table.column_names:
         youngest = (1 << 32) - 1
-        fields["oldest"] = (32, numbers(table["created"].cast(pa.timestamp("s", "UTC")), youngest, 0, youngest))
+        fields["oldest"] = (
+            32,
+            numbers(table["created"].cast(pa.timestamp("s", "UTC"), safe=False), youngest, 0, youngest),
+        )
     key = np.zeros(rows, np.uint64)
     for name in prefer:
         if name in fields:
