@@ -129,7 +129,9 @@ class RayExecutor:
                     free.append(actor)
                     yield index, result
         finally:
-            if alone:
+            if not ray.is_initialized():
+                pass  # closed after __exit__, which ended the actors; a call of Ray's would join or start a cluster
+            elif alone:
                 for actor in free + [actor for _, _, actor in running.values()]:
                     ray.kill(actor)
             elif running:  # an error or an interrupt: what is still running is not wanted

@@ -34,10 +34,12 @@ def digest_file(path: str) -> str:
 
 def digest_content(path: str) -> str:
     """Digest of a file's content, or of what the run in a directory has made; UsageError where there is neither."""
-    store = Storage(path)
-    manifest = store.read_record("manifest.json", "passes")
-    if manifest is None:
-        return digest_file(path)
+    try:
+        return digest_bytes(read_file(path))  # first, as a server may refuse to say that there is nothing below a file
+    except OSError as error:
+        manifest = Storage(path).read_record("manifest.json", "passes")
+        if manifest is None:
+            raise UsageError(f"cannot read '{path}' ({error.strerror or type(error).__name__}).") from None
     made = [[part["fingerprint"], part["shards"]] for part in manifest["passes"]]
     return digest_bytes(json.dumps(made, sort_keys=True).encode())
 

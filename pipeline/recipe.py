@@ -204,8 +204,11 @@ def _build(path: str, entry: _Entry, kind: type[Stage], need_files: bool) -> Sta
     where = f"{path}: stage '{entry.name}'"
     stage = _validated(where, kind, entry.fields)
     for field, file in content_files(stage) if need_files else ():
-        if "://" not in file and not os.path.isfile(file) and not os.path.isfile(f"{file}/manifest.json"):
-            raise UsageError(f"{where}, field '{field}': there is no file '{file}'.")
+        if "://" in file or os.path.isfile(file) or os.path.isfile(f"{file}/manifest.json"):
+            continue
+        if os.path.isdir(file):
+            raise UsageError(f"{where}, field '{field}': the folder '{file}' holds no run that was completed.")
+        raise UsageError(f"{where}, field '{field}': there is no file '{file}'.")
     return stage
 
 

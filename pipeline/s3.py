@@ -73,7 +73,8 @@ class S3Files(RemoteFiles):
 
         async def read_tail() -> tuple[bytes, int]:
             answer = await self.fs._call_s3("get_object", Bucket=bucket, Key=key, Range=f"bytes=-{TAIL}")
-            data = await answer["Body"].read()
+            async with answer["Body"] as body:  # which ends the connection where half an answer came
+                data = await body.read()
             return data, int(answer.get("ContentRange", f"/{len(data)}").rpartition("/")[2])
 
         try:
@@ -151,7 +152,8 @@ class S3Files(RemoteFiles):
 
         async def read() -> Held:
             answer = await self.fs._call_s3("get_object", Bucket=bucket, Key=key)
-            data = await answer["Body"].read()
+            async with answer["Body"] as body:
+                data = await body.read()
             sent = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
             now = parsedate_to_datetime(sent) if sent else datetime.now(UTC)
             return Held(data, answer["ETag"], (now - answer["LastModified"]).total_seconds())

@@ -110,9 +110,7 @@ SIGNATURE = pa.schema(
         _column("id", pa.string(), "the document's id"),
         _column("content", pa.binary(16), "128-bit blake2b of the text"),
         _column("shingles", pa.int64(), "number of distinct shingles; 0 for a document shorter than one"),
-        _column(
-            "set_key", pa.binary(16), "equal for equal shingle sets, others but for one in 2^128; null without shingles"
-        ),
+        _column("set_key", pa.binary(16), "128-bit hash of the shingle set; null without shingles"),
         _column("minhash", pa.list_(pa.uint32()), "MinHash values, one a permutation; null without shingles"),
     ]
 )
@@ -123,7 +121,7 @@ EDGE = pa.schema(
         _column("canonical", pa.string(), "the kept document it resembles"),
         _column("canonical_repo", pa.string(), "the canonical's repository"),
         _column("canonical_path", pa.string(), "the canonical's path"),
-        _column("reason", pa.string(), "exact_duplicate or near_duplicate"),
+        _column("reason", pa.string(), "exact_duplicate, near_duplicate or copy_of_opted_out"),
         _column("jaccard", pa.float64(), "exact Jaccard similarity of the two shingle sets"),
     ]
 )

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.side import Side
+from pipeline.storage import TEMPORARY
 
 FOLDER = "shuffle"
 
@@ -29,7 +30,10 @@ class Shuffle:
     partitions: int
 
     def write(self, side: Side, source: str, columns: Mapping[str, Any], partition: np.ndarray) -> None:
-        """Write records, given as equally long columns, each to its partition; `source` is unique to the call."""
+        """Write records, given as equally long columns, each to its partition.
+
+        `source` is unique to the call, and the same when the task is run again, as it is when its worker was lost.
+        """
         if len(partition) == 0:
             return
         order = np.argsort(partition, kind="stable")
@@ -40,7 +44,8 @@ class Shuffle:
     def read(self, side: Side, partition: int) -> pa.Table:
         """All records of a partition, in the order of their sources' names."""
         sources = side.store.names(f"{side.folder}/{FOLDER}/{self.name}")
-        parts = [_read(side, f"{self.name}/{source}", partition) for source in sources]
+        whole = [source for source in sources if TEMPORARY not in source]  # a killed task may have left half of one
+        parts = [_read(side, f"{self.name}/{source}", partition) for source in whole]
         return pa.concat_tables([self.schema.empty_table(), *parts]).combine_chunks()
 
     def remove(self, side: Side) -> None:
@@ -93,8 +98,8 @@ def _write(side: Side, path: str, tables: Sequence[pa.Table]) -> None:
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, tables[0].schema) as writer:
         for table in tables:
-            batches = table.combine_chunks().to_batches()
-            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema))
+            (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+            writer.write_batch(batch)
     side.store.write_bytes(f"{side.folder}/{FOLDER}/{path}", sink.getbuffer(), synced=False)
 
 

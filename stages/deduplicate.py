@@ -8,6 +8,7 @@ document. The steps are in stages/near_duplicates/; why so, and what it misses: 
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from opt_out.requests import OptOuts
 from pipeline import schema
 from pipeline.decisions import canonical_json, drop
+from pipeline.errors import UsageError
 from pipeline.shuffle import Parts, Shuffle, remove_all
 from pipeline.side import Corpus, Side
 from pipeline.stage import ContentFile, Outcome, Stage
@@ -31,7 +33,7 @@ PRESETS: dict[str, dict[str, int]] = {
     "quarry": {"bands": 42, "rows": 6},  # finds 99.5 % of the pairs at a similarity of 0.7
     "starcoder": {"bands": 25, "rows": 10},  # StarCoder's: 51 %
 }
-TEXT_BUDGET = 128 << 20  # bytes of text that a partition compares; their shingles take twice as much
+TEXT_BUDGET = 64 << 20  # bytes of text that a partition compares; their shingles take twice as much
 SHINGLE_BYTES = 8  # of text for each shingle, about
 
 Criterion = Literal["permissive", "stars", "not_fork", "oldest"]
@@ -68,7 +70,7 @@ class Deduplicate(Stage):
     @classmethod
     def _fill_in_preset(cls, fields: Any) -> Any:
         preset = fields.get("preset", "quarry") if isinstance(fields, dict) else None
-        return PRESETS[preset] | fields if preset in PRESETS else fields
+        return PRESETS[preset] | fields if isinstance(preset, str) and preset in PRESETS else fields
 
     @field_validator("rows")
     @classmethod
@@ -99,7 +101,7 @@ class Deduplicate(Stage):
         """Write `signature` and `edge` for every shard, and counts.json."""
         if not corpus.shards:
             return
-        base = self._open_base()
+        base = self._open_base(corpus)
         counted = corpus.map(partial(_count, base=base), range(len(base.shards))) if base else []
         signed = corpus.map(partial(_sign, stage=self), corpus.shards)
         rows = np.array([shard.rows for shard in [*counted, *signed]], np.int64)
@@ -110,11 +112,10 @@ class Deduplicate(Stage):
 
         size = sum(shard.shingles for shard in [*counted, *signed]) * SHINGLE_BYTES
         ranges = partitions(size, TEXT_BUDGET, corpus.workers)
-        counts, edges = self._compare(corpus, side, documents, members, ranges)
-        verdicts = independent_set.cite(corpus, documents, edges, ranges)
+        counts, edges, judged = self._compare(corpus, documents, members, ranges)
+        verdicts = independent_set.cite(corpus, documents, edges, ranges, judged)
         dropped = evidence.write_edges(corpus, documents, verdicts, equal)
         remove_all(side)
-        side.store.remove(f"{side.folder}/dropped.bits")
         own = int(rows[len(counted) :].sum())
         counts |= {"documents": own, "kept": own - dropped.total(), "copies_of_opted_out": dropped["copy_of_opted_out"]}
         counts |= {f"{kind}_duplicates": dropped[f"{kind}_duplicate"] for kind in ("exact", "near")}
@@ -134,30 +135,35 @@ class Deduplicate(Stage):
         return drop(shard, rows, [edge["reason"] for edge in cited], detail)
 
     def _compare(
-        self, corpus: Corpus, side: Side, documents: Documents, members: Shuffle, ranges: int
-    ) -> tuple[dict[str, int], Parts]:
-        """Compare in rounds until no bucket is open; counts, and the edges."""
+        self, corpus: Corpus, documents: Documents, members: Shuffle, ranges: int
+    ) -> tuple[dict[str, int], Parts, str]:
+        """Compare in rounds until no bucket is open; counts, the edges, and the name of who is dropped."""
         edges, dropped = Parts("edges", independent_set.EDGES), independent_set.Bits.none(documents.count)
         counts = dict.fromkeys(("candidates", "rejected", "accepted", "rounds", "left_out"), 0)
         source: Shuffle | Parts = members
+        judged = dropped.save(corpus.side)
         for number in range(len(buckets.LEADERS)):
-            sent, found = buckets.pair_up(corpus, documents, source, members.partitions, ranges, self.threshold, number)
-            source.remove(side)
-            new, near = verification.verify(corpus, documents, sent.pairs, edges, self.ngram, self.threshold)
-            independent_set.settle(side, edges, sent.waiting, dropped)
-            counts["candidates"] += new + found.rejected
-            counts["rejected"] += new - near + found.rejected
+            sent, found = buckets.pair_up(
+                corpus, documents, source, members.partitions, ranges, self.threshold, number, judged
+            )
+            source.remove(corpus.side)
+            new, near = verification.verify(corpus, documents, sent.pairs, edges, self.ngram, self.threshold, number)
+            judged = independent_set.settle(corpus, edges, sent.waiting, dropped)
+            counts["candidates"] += new
+            counts["rejected"] += new - near
             counts["accepted"] += near
             counts["left_out"] += found.left_out
             counts["rounds"] += 1
             source = sent.left
             if not found.open_buckets:
                 break
-        return counts, edges
+        return counts, edges, judged
 
-    def _open_base(self) -> BaseRun | None:
+    def _open_base(self, corpus: Corpus) -> BaseRun | None:
         if self.base is None:
             return None
+        if os.path.realpath(self.base) == os.path.realpath(corpus.store.root):
+            raise UsageError(f"base '{self.base}' is this run itself; name another, or choose another directory.")
         alike = {name: getattr(self, name) for name in ("revision", "ngram", "permutations", "seed")}
         return open_base(self.base, alike, OptOuts.load(self.copies_of) if self.copies_of else None)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -331,13 +332,20 @@ def cut_finely(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(near_documents, "GROUP_DOCUMENTS", 1)
 
 
-def prepared(root: Path, stage: Deduplicate, tables: Sequence[pa.Table]) -> tuple[list[Outcome], dict[str, bytes]]:
-    """Outcomes, and every side file's bytes."""
+def corpus_in(root: Path, tables: Sequence[pa.Table], executor: InlineExecutor | None = None) -> Corpus:
     side = Side(Storage(root), "pass/side", root, Worker())
     paths = {f"{number:05d}": f"input/{number:05d}.parquet" for number in range(len(tables))}
     for path, table in zip(paths.values(), tables, strict=True):
         side.store.write_table(path, table)
-    corpus = Corpus(side.store, paths, side, InlineExecutor())
+    return Corpus(side.store, paths, side, executor or InlineExecutor())
+
+
+def prepared(
+    root: Path, stage: Deduplicate, tables: Sequence[pa.Table], executor: InlineExecutor | None = None
+) -> tuple[list[Outcome], dict[str, bytes]]:
+    """Outcomes, and every side file's bytes."""
+    corpus = corpus_in(root, tables, executor)
+    side = corpus.side
     stage.prepare(corpus, side)
     outcomes = [stage.apply(corpus.read(shard), side.for_shard(shard)) for shard in corpus.shards]
     files = {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "pass").rglob("*")) if p.is_file()}
@@ -364,6 +372,70 @@ def test_a_node_with_more_candidates_than_a_round_allows_is_compared_with_all(tm
 
 
 # --- runs
+
+
+@settings(max_examples=15, deadline=None)
+@given(count=st.integers(1, 150), step=st.integers(1, 50), seed=st.integers(0, 1 << 32))
+def test_ranks_are_the_order_by_policy_and_id_in_however_many_ranges(
+    tmp_path_factory: pytest.TempPathFactory, count: int, step: int, seed: int
+) -> None:
+    """Repositories made within seconds of each other: keys that differ in the last of their 58 bits."""
+    choose = random.Random(seed)
+    rows = [(choose.choice([None, 0, 1 << 20]), choose.randrange(40), choose.randrange(90)) for _ in range(count)]
+    table = documents(
+        ["x"] * count,
+        id=[f"{name:02}" for _, _, name in rows],
+        stars=[stars for stars, _, _ in rows],
+        created=[YOUNG + timedelta(seconds=age) for _, age, _ in rows],
+    )
+    tables = [table.slice(first, step) for first in range(0, count, step)]
+    corpus = corpus_in(tmp_path_factory.mktemp("run"), tables)
+    prefer = Deduplicate().prefer
+    with pytest.MonkeyPatch.context() as patch:
+        cut_finely(patch)
+        found = near_documents.Documents.of(None, corpus.shards, np.array([len(part) for part in tables]), 2)
+        ranks = ranking.rank(corpus, found, [ranking.sample_keys(part, prefer) for part in tables], prefer)
+        by_shard = [ranking.read_ranks(corpus.side, found, ranks, group) for group in found.all_groups]
+    ranked = np.concatenate([shard[number] for shard in by_shard for number in shard]).tolist()
+    stars = [-1 if stars is None else stars for stars, _, _ in rows]
+    expected = sorted(range(count), key=lambda row: (-stars[row], *rows[row][1:], row))
+    assert [ranked[row] for row in expected] == list(range(count))
+
+
+class Interrupted(InlineExecutor):
+    """Ends each task before it writes for the `writes + 1`th time, and runs it again, as when its worker was killed."""
+
+    def __init__(self, writes: int) -> None:
+        super().__init__()
+        self.writes = writes
+
+    def map(self, task: Callable[..., Any], items: Iterable[Any], **options: Any) -> Iterator[tuple[int, Any]]:
+        write = Storage.write_bytes
+        for index, item in enumerate(items):
+            left = self.writes
+
+            def until_killed(store: Storage, path: str, data: Any, **how: Any) -> None:
+                nonlocal left
+                if left == 0:
+                    raise KeyboardInterrupt
+                left -= 1
+                write(store, path, data, **how)
+
+            with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
+                patch.setattr(Storage, "write_bytes", until_killed)
+                task(item, Worker())
+            yield index, task(item, Worker())
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 3, 99])
+def test_a_task_that_is_run_again_after_any_of_its_writes_changes_nothing(tmp_path: Path, writes: int) -> None:
+    base, own = words(1, 60), [words(seed, 40) for seed in range(2, 14)]
+    texts = [" ".join(base + tail) for tail in own] + [" ".join(base + tail) + " end" for tail in own]
+    tables, stage = [documents(texts[:9]), documents(texts[9:], repo="o/s")], Deduplicate(bands=128, rows=2)
+    undisturbed, files = prepared(tmp_path / "one", stage, tables)
+    assert len(drops(undisturbed)) == 12
+    assert json.loads(files["pass/side/counts.json"])["rounds"] > 1
+    assert prepared(tmp_path / "two", stage, tables, Interrupted(writes)) == (undisturbed, files)
 
 
 def test_packing_does_not_matter_and_equal_runs_write_equal_bytes(tmp_path: Path, real_files: list[str]) -> None:
@@ -416,6 +488,7 @@ def test_an_empty_corpus_is_no_error(run_stage: RunStage) -> None:
         ({"permutations": 128}, "42 bands of 6 rows need 252 permutations but there are 128"),
         ({"preset": "starcoder", "permutations": 128}, "25 bands of 10 rows need 250 permutations"),
         ({"preset": "bigcode"}, "'quarry' or 'starcoder'"),
+        ({"preset": ["quarry"]}, "'quarry' or 'starcoder'"),
         ({"prefer": ["stars", "stars"]}, "each criterion may stand once"),
         ({"prefer": ["forks"]}, "'permissive', 'stars', 'not_fork' or 'oldest'"),
         ({"threshold": 1.5}, "less than or equal to 1"),

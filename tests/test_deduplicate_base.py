@@ -6,7 +6,9 @@ import json
 import random
 from collections.abc import Mapping
 from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -15,12 +17,15 @@ import yaml
 
 from opt_out.stage import OptOut
 from pipeline.errors import UsageError
+from pipeline.fingerprint import digest_bytes, digest_content
 from pipeline.inline import InlineExecutor
 from pipeline.recipe import load_recipe
 from pipeline.run import execute
+from pipeline.side import Worker
 from pipeline.stage import Stage
 from pipeline.state import Run
 from stages.deduplicate import Deduplicate
+from stages.near_duplicates import buckets
 from stages.publish import publish
 from tests.small_run import Count, Quiet, Read, document_id
 
@@ -66,6 +71,12 @@ def published(folder: Path, name: str) -> set[str]:
         for row in pq.read_table(file, columns=["repo", "path"]).to_pylist()
     ]
     return {f"{row['repo']}:{row['path']}" for row in rows}
+
+
+def remove(pattern: str, this: Run) -> None:
+    """Remove files of a run."""
+    for file in Path(this.store.root).glob(pattern):
+        file.unlink()
 
 
 def decisions(this: Run) -> dict[str, dict[str, Any]]:
@@ -154,6 +165,53 @@ def test_a_request_that_covers_copies_keeps_them_out(tmp_path: Path) -> None:
     )
 
 
+def test_copies_of_removed_documents_cannot_be_found_without_their_texts(tmp_path: Path) -> None:
+    remove("01-acquire-*/documents/*", run(tmp_path, "old", OLD, gate="acme/tool"))
+    (tmp_path / "copies.txt").write_text("acme/tool\n")
+    with pytest.raises(UsageError, match="has discarded what its pass 'deduplicate' read"):
+        run(tmp_path, "new", OLD, base=tmp_path / "old", copies_of=tmp_path / "copies.txt")
+
+
+def test_a_run_is_no_base_of_itself(tmp_path: Path) -> None:
+    run(tmp_path, "old", OLD)
+    with pytest.raises(UsageError, match="is this run itself"):
+        run(tmp_path, "old", OLD, base=tmp_path / "old")
+    assert published(tmp_path, "old") == OLD.keys()
+
+
+def test_documents_of_the_base_alone_leave_no_comparison_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "LEADERS", (1, 1))
+    relatives = {f"acme/tool:{seed}.py": f"{text(1)} {text(seed)}" for seed in range(2, 9)}
+    run(tmp_path, "old", relatives, bands=128, rows=2)
+    this = run(tmp_path, "new", {"aaa/fork:own.py": text(9)}, base=tmp_path / "old", bands=128, rows=2)
+    counts = json.loads(this.passes[1].folder.side(Worker()).get_bytes("counts.json"))
+    assert (counts["left_out"], counts["rounds"]) == (0, 1)
+
+
+def test_a_list_is_read_from_a_server_that_refuses_what_it_does_not_have() -> None:
+    """Whether a run stands at the address is not asked where there is a file."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/list.txt" else 403)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"acme\n")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """The test's output is no server log."""
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            found = digest_content(f"http://127.0.0.1:{server.server_port}/list.txt")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert found == digest_bytes(b"acme\n")
+
+
 def test_a_repository_that_is_opted_out_leaves_its_copies_to_the_next_run(tmp_path: Path) -> None:
     files = {"acme/tool:a.py": text(1), "aaa/fork:one.py": text(1, " one")}
     run(tmp_path, "plain", files)
@@ -172,7 +230,9 @@ def test_a_repository_that_is_opted_out_leaves_its_copies_to_the_next_run(tmp_pa
             "signatures of another kind .ngram 7, here 5.; set ngram alike",
         ),
         (lambda folder: run(folder, "old", OLD, seed=1), "signatures of another kind .seed 1, here 42."),
-        (lambda folder: (folder / "old").mkdir(), "there is no file"),
+        (lambda folder: (folder / "old").mkdir(), "field 'base': the folder '.*' holds no run that was completed"),
+        (lambda folder: None, "field 'base': there is no file"),
+        (lambda folder: remove("02-deduplicate-*/side/signature/*", run(folder, "old", OLD)), "run it again"),
     ],
 )
 def test_a_base_that_cannot_serve_is_one_sentence(tmp_path: Path, make: Any, message: str) -> None:

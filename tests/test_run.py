@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from pipeline.errors import LawBroken, RunFailed, UsageError
 from pipeline.executor import RayExecutor
@@ -289,6 +290,15 @@ def test_kill_9_of_a_ray_worker_at_ten_points_loses_nothing(
             )
             assert marker.exists()
             assert plain(out) == plain("inline"), f"killed at shard {shard}, write {write}"
+
+
+def test_results_that_are_let_go_after_their_executor_join_no_other_cluster(cluster: str) -> None:
+    with RayExecutor(2, cluster) as executor:
+        results = executor.map(lambda item, worker: item, range(4))
+        next(results)
+    assert isinstance(results, Generator)
+    results.close()
+    assert not ray.is_initialized()
 
 
 def test_a_shard_that_always_kills_its_worker_fails_the_run(toy: Callable[..., Run], cluster: str) -> None:

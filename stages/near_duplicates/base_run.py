@@ -79,12 +79,23 @@ def open_base(path: str, settings: dict[str, Any], copies_of: OptOuts | None) ->
     shards = tuple(sorted(this["shards"]))
     if set(last["shards"]) != set(shards):
         raise UsageError(f"base '{path}' packs its documents anew after 'deduplicate'; a base must not.")
-    whole = set(store.names(f"{before['folder']}/documents")) >= {f"{shard}.parquet" for shard in shards}
+
+    def holds(folder: str) -> bool:
+        return set(store.names(folder)) >= {f"{shard}.parquet" for shard in shards}
+
+    signatures, read, left = f"{this['folder']}/side/signature", *(f"{p['folder']}/documents" for p in (before, this))
+    whole = holds(read)
+    if not holds(signatures) or not (whole or holds(left)):
+        raise UsageError(f"base '{path}' lost signatures or documents of its pass '{this['name']}'; run it again.")
+    if copies_of is not None and not whole:
+        raise UsageError(
+            f"base '{path}' has discarded what its pass '{this['name']}' read, so copies of removed documents cannot "
+            "be found; run it again without --discard-intermediate, or leave copies_of out."
+        )
     published = {}
     for shard in shards:
         receipt = store.read_record(f"{last['folder']}/receipts/{shard}.json", "documents")
         if receipt is None or receipt["documents"].get("discarded"):
             raise UsageError(f"base '{path}' lost the documents of shard {shard}; run it again.")
         published[shard] = receipt["documents"]["path"]
-    texts = f"{(before if whole else this)['folder']}/documents"
-    return BaseRun(store, shards, f"{this['folder']}/side/signature", texts, published, copies_of)
+    return BaseRun(store, shards, signatures, read if whole else left, published, copies_of)

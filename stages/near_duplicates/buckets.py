@@ -18,7 +18,7 @@ from pipeline.shuffle import Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
 from stages.near_duplicates.documents import Documents, locations, partitions, range_of
 from stages.near_duplicates.equal_sets import EqualSets
-from stages.near_duplicates.independent_set import Bits
+from stages.near_duplicates.independent_set import WAITING, Bits
 from stages.near_duplicates.ranking import read_ranks
 from stages.shingles import band_keys
 
@@ -26,8 +26,9 @@ from stages.shingles import band_keys
 # documents of which none resembles another costs a few hundred comparisons each, not a comparison with each.
 LEADERS = (8, 64, 512)
 RECORD_BYTES = 100  # of a member in memory, while a partition is sorted
-BUDGET = 256 << 20
-PAIRS_AT_ONCE = 1 << 22  # 128 MiB of them
+BUDGET = 128 << 20
+MEMBERS_AT_ONCE = 1 << 20  # that a task gathers before it writes, 28 MB
+PAIRS_AT_ONCE = 1 << 20  # the same, 32 MB
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: sets the keys of each band apart from those of the others
 
 MEMBERS = pa.schema(
@@ -40,7 +41,6 @@ MEMBERS = pa.schema(
     ]
 )
 PAIRS = pa.schema([(name, pa.uint64()) for name in ("worse", "better", "worse_at", "better_at")])  # ranks, locations
-WAITING = pa.schema([("rank", pa.uint64())])
 
 
 class Round(NamedTuple):
@@ -55,7 +55,6 @@ class Counts(NamedTuple):
     """What became of comparisons."""
 
     open_buckets: int
-    rejected: int  # pairs whose sizes differ too much
     left_out: int  # pairs that were not compared, as the bucket is too large
 
 
@@ -80,14 +79,23 @@ def pair_up(
     ranges: int,
     threshold: float,
     number: int,
+    dropped: str,
 ) -> tuple[Round, Counts]:
-    """Round `number` over `members` in `buckets` partitions, for `ranges` of ranks."""
+    """Round `number` over `members` in `buckets` partitions, for `ranges` of ranks; `dropped` names Bits."""
     sent = Round(
         Shuffle(f"pairs-{number}", PAIRS, ranges),
         Shuffle(f"waiting-{number}", WAITING, ranges),
         Parts(f"members-{number}", MEMBERS),
     )
-    task = partial(_pair_up, documents=documents, members=members, sent=sent, threshold=threshold, number=number)
+    task = partial(
+        _pair_up,
+        documents=documents,
+        members=members,
+        sent=sent,
+        threshold=threshold,
+        number=number,
+        dropped=dropped,
+    )
     counts = corpus.map(task, range(buckets))
     return sent, Counts(*(sum(column) for column in zip(*counts, strict=True)))
 
@@ -105,6 +113,8 @@ def _send_members(
     rows: int,
 ) -> None:
     (followers,) = arrays_of(equal.by_follower.read(side, group), "follower")
+    gathered: list[dict[str, np.ndarray]] = []
+    size, written = 0, 0
     for number, rank in read_ranks(side, documents, ranks, group).items():
         table = documents.signature(side, number, ["shingles", "minhash"])
         location, shingles = locations(number, table.num_rows), table["shingles"].to_numpy()
@@ -112,16 +122,28 @@ def _send_members(
         minhash = table["minhash"].filter(pa.array(sent)).combine_chunks()
         values = minhash.flatten().to_numpy().reshape(len(minhash), -1 if len(minhash) else bands * rows)
         keys = band_keys(values, bands, rows) ^ (np.arange(1, bands + 1, dtype=np.uint64) * _SPREAD)
-        columns = {
-            "key": keys.ravel(),
-            "rank": np.repeat(rank[sent], bands),
-            "location": np.repeat(location[sent], bands),
-            "shingles": np.repeat(shingles[sent].astype(np.uint32), bands),
-            "led": np.zeros(keys.size, bool),
-        }
+        gathered.append(
+            {
+                "key": keys.ravel(),
+                "rank": np.repeat(rank[sent], bands),
+                "location": np.repeat(location[sent], bands),
+                "shingles": np.repeat(shingles[sent].astype(np.uint32), bands),
+                "led": np.zeros(keys.size, bool),
+            }
+        )
+        size += keys.size
+        if size > MEMBERS_AT_ONCE:
+            _write_members(side, members, f"{group:06d}-{written:06d}", gathered)
+            gathered, size, written = [], 0, written + 1
+    _write_members(side, members, f"{group:06d}-{written:06d}", gathered)
+
+
+def _write_members(side: Side, members: Shuffle, source: str, gathered: list[dict[str, np.ndarray]]) -> None:
+    if gathered:
+        columns = {name: np.concatenate([part[name] for part in gathered]) for name in MEMBERS.names}
         # The key's high bits cut its range into equal parts.
         part = ((columns["key"] >> np.uint64(32)) * np.uint64(members.partitions)) >> np.uint64(32)
-        members.write(side, f"{number:06d}", columns, part.astype(np.int64))
+        members.write(side, source, columns, part.astype(np.int64))
 
 
 def _pair_up(
@@ -134,11 +156,11 @@ def _pair_up(
     sent: Round,
     threshold: float,
     number: int,
+    dropped: str,
 ) -> Counts:
     columns = dict(zip(MEMBERS.names, arrays_of(members.read(side, part)), strict=True))
-    if number:
-        takes_part = ~Bits.load(side, "dropped").of(columns["rank"])
-        columns = {name: values[takes_part] for name, values in columns.items()}
+    takes_part = ~Bits.load(side, dropped).of(columns["rank"])
+    columns = {name: values[takes_part] for name, values in columns.items()}
     order = np.argsort(columns["key"])
     order = order[_in_company(columns["key"][order])]  # most are alone in their bucket, and need no further sorting
     order = order[np.lexsort((columns["rank"][order], columns["key"][order]))]
@@ -147,7 +169,7 @@ def _pair_up(
     starts = np.flatnonzero(np.diff(key, prepend=~key[:1]))
     bounds = np.column_stack([starts, np.append(starts[1:], len(key))]) if len(key) else np.zeros((0, 2), np.int64)
 
-    out, cursor, written = np.zeros((PAIRS_AT_ONCE, 4), np.uint64), np.zeros(4, np.int64), 0
+    out, cursor, written = np.zeros((PAIRS_AT_ONCE, 4), np.uint64), np.zeros(3, np.int64), 0
     while size := _pairs(
         bounds, rank, location, shingles, led, LEADERS[number], threshold, documents.in_base, cursor, out
     ):
@@ -156,15 +178,15 @@ def _pair_up(
         sent.pairs.write(side, f"{part:06d}-{written:04d}", pairs, ranges)
         written += 1
 
-    stays, waits, left = _close(bounds, led, LEADERS[number])
+    stays, waits, left = _close(bounds, rank, led, LEADERS[number], documents.in_base)
     if number + 1 == len(LEADERS):
-        return Counts(0, int(cursor[3]), left)
+        return Counts(0, left)
     if stays.any():
         sent.left.write(side, part, {name: values[stays] for name, values in columns.items()})
         ranks = np.unique(rank[waits])
         ranges = range_of(ranks, documents.count, sent.waiting.partitions)
         sent.waiting.write(side, f"{part:06d}", {"rank": ranks}, ranges)
-    return Counts(int(stays.any()), int(cursor[3]), 0)
+    return Counts(int(stays.any()), 0)
 
 
 def _in_company(key: np.ndarray) -> np.ndarray:
@@ -191,7 +213,7 @@ def _pairs(
     """Write the next pairs (worse, better, and their locations) to `out`, from `cursor` on; how many, 0 at the end.
 
     `bounds` has start and end of each bucket. `cursor` holds a bucket, how many of its new leaders are done, and a
-    member; its last counts the pairs rejected for their sizes. Two documents of the base run are no pair.
+    member. Two documents of the base run are no pair, nor are two whose sizes alone keep them below the threshold.
     """
     size = 0
     while cursor[0] < len(bounds):
@@ -209,7 +231,6 @@ def _pairs(
                     return size
                 small, large = min(shingles[worse], shingles[better]), max(shingles[worse], shingles[better])
                 if small / large < threshold:  # the similarity is at most that
-                    cursor[3] += 1
                     continue
                 out[size, 0], out[size, 1] = rank[worse], rank[better]
                 out[size, 2], out[size, 3] = location[worse], location[better]
@@ -222,8 +243,13 @@ def _pairs(
 
 
 @numba.njit(nogil=True, cache=True)
-def _close(bounds: np.ndarray, led: np.ndarray, leaders: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Mark the leaders; which members are in buckets still open, which of them wait, and how many pairs are left."""
+def _close(
+    bounds: np.ndarray, rank: np.ndarray, led: np.ndarray, leaders: int, in_base: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mark the leaders; which members are in buckets still open, which of them wait, and how many pairs are left.
+
+    A bucket is open while a document that is not of the base run has one before it that has not led.
+    """
     stays, waits, left = np.zeros(len(led), np.bool_), np.zeros(len(led), np.bool_), 0
     for start, stop in bounds:
         first = start
@@ -231,8 +257,13 @@ def _close(bounds: np.ndarray, led: np.ndarray, leaders: int) -> tuple[np.ndarra
             first += 1
         first = min(first + leaders, stop)
         led[start:first] = True
-        if stop - first > 1:
+        own = first
+        while own < stop and rank[own] < in_base:
+            own += 1
+        waiting = max(first + 1, own)
+        if waiting < stop:
             stays[start:stop] = True
-            waits[first + 1 : stop] = True
-            left += (stop - first) * (stop - first - 1) // 2
+            waits[waiting:stop] = True
+            base = own - first
+            left += (stop - first) * (stop - first - 1) // 2 - base * (base - 1) // 2
     return stays, waits, left

@@ -122,7 +122,12 @@ def by_shard(places: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def range_of(ranks: np.ndarray, count: int, ranges: int) -> np.ndarray:
     """Which of `ranges` equal stretches of [0, count) each rank is in."""
-    return (ranks // np.uint64(-(-max(1, count) // ranges))).astype(np.int64)
+    return (ranks // np.uint64(range_size(count, ranges))).astype(np.int64)
+
+
+def range_size(count: int, ranges: int) -> int:
+    """Ranks in each of the stretches but the last."""
+    return -(-max(1, count) // ranges)
 
 
 def halves(column: pa.ChunkedArray) -> np.ndarray:

@@ -13,13 +13,16 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from pipeline.shuffle import Parts, Shuffle, arrays_of
+from pipeline.fingerprint import digest_bytes
+from pipeline.shuffle import FOLDER, Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
 from stages.near_duplicates.documents import Documents
 
 EDGES = pa.schema(
     [*((name, pa.uint64()) for name in ("worse", "better", "worse_at", "better_at")), ("jaccard", pa.float64())]
 )
+BITS = f"{FOLDER}/bits"
+WAITING = pa.schema([("rank", pa.uint64())])
 VERDICTS = pa.schema([("location", pa.uint64()), ("canonical", pa.uint64()), ("jaccard", pa.float64())])
 
 
@@ -35,41 +38,63 @@ class Bits:
 
     @classmethod
     def load(cls, side: Side, name: str) -> Bits:
-        return cls(np.frombuffer(side.get_bytes(f"{name}.bits"), np.uint8))
+        """What `save` wrote under this name; a worker reads it once, and holds one at a time."""
+        held: dict[str, Bits] = side.load("bits", dict)
+        if name not in held:
+            held.clear()
+            held[name] = cls(np.frombuffer(side.get_bytes(name), np.uint8))
+        return held[name]
 
-    def save(self, side: Side, name: str) -> None:
-        side.put_bytes(f"{name}.bits", self.bytes.tobytes())
+    def save(self, side: Side) -> str:
+        """Write the bits for the workers; the name to load them by, another one for other bits."""
+        data = self.bytes.tobytes()
+        name = f"{BITS}/{digest_bytes(data)}"
+        side.store.remove(f"{side.folder}/{BITS}")
+        side.put_bytes(name, data)
+        return name
 
     def of(self, ranks: np.ndarray) -> np.ndarray:
         """The bits of these ranks, as booleans."""
         return (self.bytes[ranks >> np.uint64(3)] >> (ranks & np.uint64(7)).astype(np.uint8)) & 1 == 1
 
 
-def settle(side: Side, edges: Parts, waiting: Shuffle, dropped: Bits) -> None:
+def settle(corpus: Corpus, edges: Parts, waiting: Shuffle, dropped: Bits) -> str:
     """Mark in `dropped` who is dropped for certain by the edges found so far, each partition sorted by `worse`.
+
+    The name of `dropped` for the workers.
 
     A document in `waiting` may still get an edge to a better one: it is not taken for kept, nor is what has an edge to
     it and to no kept one.
     """
-    undecided = Bits(np.zeros_like(dropped.bytes))
+    side, undecided, gathered = corpus.side, Bits(np.zeros_like(dropped.bytes)), Parts("waiting", WAITING)
+    corpus.map(partial(_gather, waiting=waiting, gathered=gathered), range(waiting.partitions))
+    waiting.remove(side)
     for number in range(waiting.partitions):
-        (waits,) = arrays_of(waiting.read(side, number))
+        (waits,) = arrays_of(gathered.read(side, number))
         worse, better = arrays_of(edges.read(side, number), "worse", "better")
         _judge(worse, better, waits, dropped.bytes, undecided.bytes)
-    dropped.save(side, "dropped")
+    return dropped.save(side)
 
 
-def cite(corpus: Corpus, documents: Documents, edges: Parts, ranges: int) -> Shuffle:
+def _gather(number: int, corpus: Corpus, side: Side, *, waiting: Shuffle, gathered: Parts) -> None:
+    """Bring what waits in a range of ranks into one file, since the driver reads the ranges one after the other."""
+    (ranks,) = arrays_of(waiting.read(side, number))
+    gathered.write(side, number, {"rank": np.unique(ranks)})
+
+
+def cite(corpus: Corpus, documents: Documents, edges: Parts, ranges: int, dropped: str) -> Shuffle:
     """Each dropped document's most similar kept neighbour, the better ranked of equals; a partition a group."""
     verdicts = Shuffle("verdicts", VERDICTS, len(documents.all_groups))
-    corpus.map(partial(_cite, documents=documents, edges=edges, verdicts=verdicts), range(ranges))
+    corpus.map(partial(_cite, documents=documents, edges=edges, verdicts=verdicts, dropped=dropped), range(ranges))
     return verdicts
 
 
-def _cite(number: int, corpus: Corpus, side: Side, *, documents: Documents, edges: Parts, verdicts: Shuffle) -> None:
-    dropped = Bits.load(side, "dropped")
+def _cite(
+    number: int, corpus: Corpus, side: Side, *, documents: Documents, edges: Parts, verdicts: Shuffle, dropped: str
+) -> None:
+    bits = Bits.load(side, dropped)
     worse, better, worse_at, better_at, jaccard = arrays_of(edges.read(side, number))
-    to_kept = np.flatnonzero(dropped.of(worse) & ~dropped.of(better))
+    to_kept = np.flatnonzero(bits.of(worse) & ~bits.of(better))
     order = to_kept[np.lexsort((better[to_kept], -jaccard[to_kept], worse[to_kept]))]
     best = order[np.unique(worse[order], return_index=True)[1]]
     found = {"location": worse_at[best], "canonical": better_at[best], "jaccard": jaccard[best]}

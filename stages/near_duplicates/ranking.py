@@ -118,10 +118,11 @@ def _send_keys(
     table = pa.concat_tables(tables).sort_by(_ORDER)
     policy = table["policy"].to_numpy()
     bounds = [0]
-    for key, name in cuts:  # rows before it: of a smaller key, or of the same with a smaller id
-        start, stop = np.searchsorted(policy, key), np.searchsorted(policy, key, side="right")
+    for number, name in cuts:  # rows before it: of a smaller key, or of the same with a smaller id
+        key = np.uint64(number)  # an int would be compared as float64, which has no room for 58 bits
+        start, stop = int(np.searchsorted(policy, key)), int(np.searchsorted(policy, key, side="right"))
         same = pc.less(table["id"].slice(start, stop - start), name)
-        bounds.append(int(start) + (pc.sum(same).as_py() or 0))
+        bounds.append(start + (pc.sum(same).as_py() or 0))
     sizes = np.diff([*bounds, table.num_rows])
     keys.write(
         side,

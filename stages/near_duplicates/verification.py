@@ -16,30 +16,35 @@ import pyarrow.compute as pc
 from pipeline.shuffle import Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
 from stages.near_duplicates.buckets import PAIRS
-from stages.near_duplicates.documents import Documents, by_shard, row_numbers
+from stages.near_duplicates.documents import Documents, by_shard, range_size, row_numbers
 from stages.near_duplicates.independent_set import EDGES
 from stages.shingles import Utf8, jaccard, shingle_sets
 
-SENT_AT_ONCE = 128 << 20  # bytes of text that a task gathers before it writes
+SENT_AT_ONCE = 64 << 20  # bytes of text that a task gathers before it writes
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
-HELD = pa.schema([("location", pa.uint64())])  # whose texts a partition has
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
 
 
 def verify(
-    corpus: Corpus, documents: Documents, pairs: Shuffle, edges: Parts, ngram: int, threshold: float
+    corpus: Corpus, documents: Documents, pairs: Shuffle, edges: Parts, ngram: int, threshold: float, number: int
 ) -> tuple[int, int]:
-    """Add the edges among `pairs` to `edges`, partition by partition; how many pairs are new, and edges of them."""
-    fresh, compared, held = Parts("fresh", PAIRS), Parts("compared", PAIRS), Parts("held", HELD)
+    """Add the edges among the `pairs` of round `number` to `edges`, partition by partition.
+
+    How many pairs are new, and edges of them. What was compared is kept for each round on its own, as a task that lost
+    its worker is run again and must find what it found before.
+    """
+    fresh, before, compared = Parts("fresh", PAIRS), *(Parts(f"compared-{n}", PAIRS) for n in (number - 1, number))
     requests = Shuffle("requests", REQUESTS, len(documents.all_groups))
     texts = Shuffle("texts", TEXTS, pairs.partitions)
-    ask = partial(_ask, documents=documents, pairs=pairs, fresh=fresh, compared=compared, held=held, requests=requests)
+    ask = partial(
+        _ask, documents=documents, pairs=pairs, fresh=fresh, before=before, compared=compared, requests=requests
+    )
     corpus.map(ask, range(pairs.partitions))
     answer = partial(_answer, documents=documents, requests=requests, texts=texts, source=pairs.name)
     corpus.map(answer, documents.all_groups)
     compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
     counts = corpus.map(compare, range(pairs.partitions))
-    for shuffled in (pairs, requests, fresh):
+    for shuffled in (pairs, requests, fresh, before):
         shuffled.remove(corpus.side)
     return sum(new for new, _ in counts), sum(near for _, near in counts)
 
@@ -52,30 +57,35 @@ def _ask(
     documents: Documents,
     pairs: Shuffle,
     fresh: Parts,
+    before: Parts,
     compared: Parts,
-    held: Parts,
     requests: Shuffle,
 ) -> None:
     """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
-    before = compared.read(side, part)
-    table = pa.concat_tables([before, pairs.read(side, part)]).combine_chunks()
-    worse, better = arrays_of(table, "worse", "better")
-    order = np.lexsort((better, worse))  # stable: those compared before come first
-    first = np.ones(len(order), bool)
-    first[1:] = (worse[order][1:] != worse[order][:-1]) | (better[order][1:] != better[order][:-1])
-    once = order[first]
-    new = table.take(pa.array(once[once >= before.num_rows]))
+    known, sent = before.read(side, part), pairs.read(side, part)
+    first = part * range_size(documents.count, pairs.partitions)
+    keys, met = _keys(sent, first, documents.count), np.sort(_keys(known, first, documents.count))
+    order = np.argsort(keys)
+    keys = keys[order]
+    fresh_ones = np.diff(keys, prepend=~keys[:1]) != 0
+    fresh_ones &= np.searchsorted(met, keys) == np.searchsorted(met, keys, side="right")
+    new = sent.take(pa.array(order[fresh_ones]))
     fresh.write(side, part, dict(zip(PAIRS.names, new.columns, strict=True)))
-    compared.write(side, part, dict(zip(PAIRS.names, table.take(pa.array(once)).columns, strict=True)))
-    (here,) = arrays_of(held.read(side, part))
-    wanted = np.setdiff1d(np.concatenate(arrays_of(new, "worse_at", "better_at")), here)
-    held.write(side, part, {"location": np.concatenate([here, wanted])})
+    compared.write(side, part, dict(zip(PAIRS.names, pa.concat_tables([known, new]).columns, strict=True)))
+    wanted, here = (np.concatenate(arrays_of(some, "worse_at", "better_at")) for some in (new, known))
+    wanted = np.setdiff1d(wanted, here)
     requests.write(
         side,
         f"{part:06d}",
         {"location": wanted, "partition": np.full(len(wanted), part)},
         documents.group_of(wanted),
     )
+
+
+def _keys(pairs: pa.Table, first: int, count: int) -> np.ndarray:
+    """A number for each pair whose worse one is of the range from rank `first` on; it fits in 64 bits."""
+    worse, better = arrays_of(pairs, "worse", "better")
+    return (worse - np.uint64(first)) * np.uint64(count) + better
 
 
 def _answer(
@@ -113,12 +123,14 @@ def _compare(
     table = texts.read(side, part)
     needed = np.unique(np.concatenate([pairs["worse_at"], pairs["better_at"]]))
     text = table["text"].take(pc.index_in(pa.array(needed), value_set=table["location"].combine_chunks()))
+    if text.null_count:
+        raise RuntimeError(f"{text.null_count} texts that were asked for did not come")
     sets = shingle_sets(Utf8.of(text), ngram)
     worse, better = (np.searchsorted(needed, pairs[name]) for name in ("worse_at", "better_at"))
     pairs["jaccard"] = jaccard(sets, worse, sets, better, threshold)
     near = pairs["jaccard"] >= threshold
     found = pa.table({name: values[near] for name, values in pairs.items()}, schema=EDGES)
-    known = pa.concat_tables([edges.read(side, part), found])
+    known = pa.concat_tables([edges.read(side, part), found])  # twice where the task is run again: no harm
     known = known.sort_by([("worse", "ascending"), ("better", "ascending")])
     edges.write(side, part, dict(zip(EDGES.names, known.columns, strict=True)))
     return new, int(near.sum())
