@@ -5,10 +5,10 @@ A file is written under a temporary name, synced and renamed, so that a reader n
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 Buffer = bytes | memoryview
@@ -79,19 +79,19 @@ class LocalFiles:
         return open(self.full(path), "rb")
 
     def write(self, path: str, data: Buffer, synced: bool = True) -> None:
-        self._write(path, io.BytesIO(data), synced)
+        self._write(path, lambda file: file.write(data), synced)
 
     def upload(self, source: str, path: str) -> None:
         with open(source, "rb") as file:
-            self._write(path, file, synced=True)
+            self._write(path, lambda target: shutil.copyfileobj(file, target, 1 << 20), synced=True)
 
-    def _write(self, path: str, source: BinaryIO, synced: bool) -> None:
+    def _write(self, path: str, fill: Callable[[BinaryIO], object], synced: bool) -> None:
         target = self.full(path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         temporary = f"{target}{TEMPORARY}{uuid.uuid4().hex}"
         try:
             with open(temporary, "wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
+                fill(file)
                 if synced:
                     file.flush()
                     os.fsync(file.fileno())

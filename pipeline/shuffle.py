@@ -6,8 +6,7 @@ of each. No record passes through the driver, and all that a worker must hold is
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -43,10 +42,13 @@ class Shuffle:
 
     def read(self, side: Side, partition: int) -> pa.Table:
         """All records of a partition, in the order of their sources' names."""
-        sources = side.store.names(f"{side.folder}/{FOLDER}/{self.name}")
-        whole = [source for source in sources if TEMPORARY not in source]  # a killed task may have left half of one
-        parts = [_read(side, f"{self.name}/{source}", partition) for source in whole]
-        return pa.concat_tables([self.schema.empty_table(), *parts]).combine_chunks()
+        return pa.concat_tables([self.schema.empty_table(), *self.pieces(side, partition)]).combine_chunks()
+
+    def pieces(self, side: Side, partition: int) -> Iterator[pa.Table]:
+        """The records of a partition, those of one source after the other."""
+        for source in side.store.names(f"{side.folder}/{FOLDER}/{self.name}"):
+            if TEMPORARY not in source:  # half of one, which a killed task may have left
+                yield _read(side, f"{self.name}/{source}", partition)
 
     def remove(self, side: Side) -> None:
         """Delete the records, once they have been read."""
@@ -95,12 +97,12 @@ def remove_all(side: Side) -> None:
 
 
 def _write(side: Side, path: str, tables: Sequence[pa.Table]) -> None:
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, tables[0].schema) as writer:
         for table in tables:
             (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
             writer.write_batch(batch)
-    side.store.write_bytes(f"{side.folder}/{FOLDER}/{path}", sink.getbuffer(), synced=False)
+    side.store.write_bytes(f"{side.folder}/{FOLDER}/{path}", memoryview(sink.getvalue()), synced=False)
 
 
 def _read(side: Side, path: str, number: int) -> pa.Table:

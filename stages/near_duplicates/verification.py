@@ -8,6 +8,7 @@ come together.
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +21,22 @@ from stages.near_duplicates.documents import Documents, by_shard, range_size, ro
 from stages.near_duplicates.independent_set import EDGES
 from stages.shingles import Utf8, jaccard, shingle_sets
 
-SENT_AT_ONCE = 64 << 20  # bytes of text that a task gathers before it writes
+SENT_AT_ONCE = 16 << 20  # bytes of text that a task gathers before it writes
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
+COMPARED = pa.schema([("pair", pa.uint64())])
+HELD = pa.schema([("location", pa.uint64())])
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
+
+
+class Known(NamedTuple):
+    """What the partitions had at the end of a round; of each round on its own, as a task may have to be run again."""
+
+    compared: Parts  # keys of all pairs compared so far
+    held: Parts  # whose texts a partition has
+
+    @classmethod
+    def after(cls, number: int) -> Known:
+        return cls(Parts(f"compared-{number}", COMPARED), Parts(f"held-{number}", HELD))
 
 
 def verify(
@@ -30,21 +44,18 @@ def verify(
 ) -> tuple[int, int]:
     """Add the edges among the `pairs` of round `number` to `edges`, partition by partition.
 
-    How many pairs are new, and edges of them. What was compared is kept for each round on its own, as a task that lost
-    its worker is run again and must find what it found before.
+    How many pairs are new, and edges of them.
     """
-    fresh, before, compared = Parts("fresh", PAIRS), *(Parts(f"compared-{n}", PAIRS) for n in (number - 1, number))
-    requests = Shuffle("requests", REQUESTS, len(documents.all_groups))
+    before, after = Known.after(number - 1), Known.after(number)
+    requests, fresh = Shuffle("requests", REQUESTS, len(documents.all_groups)), Parts("fresh", PAIRS)
     texts = Shuffle("texts", TEXTS, pairs.partitions)
-    ask = partial(
-        _ask, documents=documents, pairs=pairs, fresh=fresh, before=before, compared=compared, requests=requests
-    )
+    ask = partial(_ask, documents=documents, pairs=pairs, before=before, after=after, fresh=fresh, requests=requests)
     corpus.map(ask, range(pairs.partitions))
     answer = partial(_answer, documents=documents, requests=requests, texts=texts, source=pairs.name)
     corpus.map(answer, documents.all_groups)
     compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
     counts = corpus.map(compare, range(pairs.partitions))
-    for shuffled in (pairs, requests, fresh, before):
+    for shuffled in (pairs, requests, fresh, *before):
         shuffled.remove(corpus.side)
     return sum(new for new, _ in counts), sum(near for _, near in counts)
 
@@ -56,30 +67,29 @@ def _ask(
     *,
     documents: Documents,
     pairs: Shuffle,
+    before: Known,
+    after: Known,
     fresh: Parts,
-    before: Parts,
-    compared: Parts,
     requests: Shuffle,
 ) -> None:
     """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
-    known, sent = before.read(side, part), pairs.read(side, part)
+    (met,), (here,) = (arrays_of(known.read(side, part)) for known in before)
     first = part * range_size(documents.count, pairs.partitions)
-    keys, met = _keys(sent, first, documents.count), np.sort(_keys(known, first, documents.count))
-    order = np.argsort(keys)
-    keys = keys[order]
-    fresh_ones = np.diff(keys, prepend=~keys[:1]) != 0
-    fresh_ones &= np.searchsorted(met, keys) == np.searchsorted(met, keys, side="right")
-    new = sent.take(pa.array(order[fresh_ones]))
+    new, keys = PAIRS.empty_table(), met[:0]
+    for piece in pairs.pieces(side, part):
+        new = pa.concat_tables([new, piece]).combine_chunks()
+        keys = _keys(new, first, documents.count)
+        order = np.argsort(keys)
+        keys = keys[order]
+        once = np.diff(keys, prepend=~keys[:1]) != 0
+        once &= np.searchsorted(met, keys) == np.searchsorted(met, keys, side="right")
+        new, keys = new.take(pa.array(order[once])), keys[once]
+    wanted = np.setdiff1d(np.concatenate(arrays_of(new, "worse_at", "better_at")), here)
     fresh.write(side, part, dict(zip(PAIRS.names, new.columns, strict=True)))
-    compared.write(side, part, dict(zip(PAIRS.names, pa.concat_tables([known, new]).columns, strict=True)))
-    wanted, here = (np.concatenate(arrays_of(some, "worse_at", "better_at")) for some in (new, known))
-    wanted = np.setdiff1d(wanted, here)
-    requests.write(
-        side,
-        f"{part:06d}",
-        {"location": wanted, "partition": np.full(len(wanted), part)},
-        documents.group_of(wanted),
-    )
+    after.compared.write(side, part, {"pair": np.sort(np.concatenate([met, keys]))})
+    after.held.write(side, part, {"location": np.concatenate([here, wanted])})
+    asked = {"location": wanted, "partition": np.full(len(wanted), part)}
+    requests.write(side, f"{part:06d}", asked, documents.group_of(wanted))
 
 
 def _keys(pairs: pa.Table, first: int, count: int) -> np.ndarray:
