@@ -35,9 +35,11 @@ class Shuffle:
         """
         if len(partition) == 0:
             return
-        order = np.argsort(partition, kind="stable")
-        bounds = np.searchsorted(partition[order], np.arange(self.partitions + 1)).tolist()
-        table = table_of(columns, self.schema).take(pa.array(order))
+        table = table_of(columns, self.schema)
+        if (np.diff(partition) < 0).any():
+            order = np.argsort(partition, kind="stable")
+            table, partition = table.take(pa.array(order)), partition[order]
+        bounds = np.searchsorted(partition, np.arange(self.partitions + 1)).tolist()
         _write(side, f"{self.name}/{source}", [table.slice(a, b - a) for a, b in pairwise(bounds)])
 
     def read(self, side: Side, partition: int) -> pa.Table:

@@ -36,7 +36,7 @@ class Storage:
     """A folder; every path given to it is relative, with forward slashes."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = os.fspath(root).rstrip("/")
+        self.root = os.fspath(root).rstrip("/") or os.fspath(root)[:1]
         self.files = _open_files(self.root)
         self.local = isinstance(self.files, LocalFiles)
 

@@ -17,13 +17,13 @@ from reports.rows import DUPLICATE, decision_tables, duplicates
 from reports.words import share
 
 MEMBERS = 12  # documents of a cluster that are listed
-# What is worth a second look: a cluster or a stage that takes more than this share of the documents that were looked
+# What is worth a second look: a cluster or a stage that takes this share or more of the documents that were looked
 # at. In fewer than FEW documents such a share says nothing.
 CLUSTER_SHARE, STAGE_SHARE, FEW = 0.01, 0.6, 100
 # Key of counts.json -> what it counts; runs of earlier versions lack some.
 COUNTED = {
     "documents": "documents looked at",
-    "candidates": "pairs that share a band",
+    "candidates": "pairs compared, which share a band",
     "rejected": "of these, rejected",
     "rejected_by_estimate": "of these, rejected by their signatures",
     "rejected_by_jaccard": "of these, rejected by their exact similarity",
@@ -32,6 +32,7 @@ COUNTED = {
     "rounds": "rounds of comparing",
     "exact_duplicates": "documents dropped as equal to a kept one",
     "near_duplicates": "documents dropped as nearly equal to a kept one",
+    "copies_of_opted_out": "documents dropped as copies of opted-out ones",
     "kept": "documents kept",
 }
 

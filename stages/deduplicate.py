@@ -2,7 +2,7 @@
 
 MinHash bands propose pairs, the exact Jaccard similarity of the shingle sets decides them, and documents are judged
 from the best ranked to the worst: one is dropped only for a kept one that resembles it. So there are no chains, and
-the survivor is never arbitrary. All work is on the workers, between shuffles through files; the driver holds a bit a
+the survivor is never arbitrary. All work is on the workers, between shuffles through files; the driver holds two bits a
 document. The steps are in stages/near_duplicates/; why so, and what it misses: docs/decisions/deduplicate.md.
 """
 
@@ -42,6 +42,7 @@ Criterion = Literal["permissive", "stars", "not_fork", "oldest"]
 class Deduplicate(Stage):
     """Drops documents equal to a kept one, or nearly so."""
 
+    # Not `created`, which documents of elsewhere may lack: it is read where it is.
     takes: ClassVar[pa.Schema] = schema.needs(
         schema.DOCUMENT, "id", "repo", "path", "license_type", "stars", "fork", "text"
     )

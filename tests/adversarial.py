@@ -1,7 +1,7 @@
 """Files made to mislead near-deduplication, by kind, the same for the same seed.
 
 Each function returns the texts of one kind; what must become of them is in test_deduplicate_adversarial.py. A line of
-`code` has four words and five signs, so a share of lines is a share of shingles, whether or not signs count as tokens.
+`code` has seven tokens, four words and three marks, so a share of lines is about the same share of shingles.
 """
 
 from __future__ import annotations

@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.all_pairs import all_pairs, brute_force
 from benchmarks.starcoder_deduplication import starcoder_clusters, starcoder_sets
-from stages.shingles import ShingleSets
-
-
-def packed(sets: list[set[int]]) -> ShingleSets:
-    hashes = np.array([value for one in sets for value in sorted(one)], np.uint64)
-    return ShingleSets(np.cumsum([0, *map(len, sets)]), hashes)
+from tests.test_shingles import packed
 
 
 def similar(sets: list[set[int]], floor: float) -> set[tuple[int, int, float]]:

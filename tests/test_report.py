@@ -169,7 +169,7 @@ def test_what_the_deduplicate_stage_counted_agrees_with_its_decisions(crowded: R
     assert shown["documents dropped as nearly equal to a kept one"] == 75
     accepted = shown["of these, accepted: their exact similarity reaches the threshold"]
     assert accepted >= 1
-    assert shown["pairs that share a band"] == shown["of these, rejected"] + accepted
+    assert shown["pairs compared, which share a band"] == shown["of these, rejected"] + accepted
     assert shown["comparisons left out, as their bucket was too full"] == 0
     assert "There are 2 clusters." in words(page.select("#duplicates p.lead")[0])
 

@@ -50,7 +50,7 @@ class Bits:
         data = self.bytes.tobytes()
         name = f"{BITS}/{digest_bytes(data)}"
         side.store.remove(f"{side.folder}/{BITS}")
-        side.put_bytes(name, data)
+        side.store.write_bytes(f"{side.folder}/{name}", data, synced=False)
         return name
 
     def of(self, ranks: np.ndarray) -> np.ndarray:

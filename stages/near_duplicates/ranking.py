@@ -17,7 +17,6 @@ from pipeline.shuffle import Shuffle, arrays_of
 from pipeline.side import Corpus, Side
 from stages.near_duplicates.documents import Documents, locations, partitions
 
-CRITERIA = ("permissive", "stars", "not_fork", "oldest")
 COLUMNS = ["id", "license_type", "stars", "fork", "created"]
 SAMPLES = 32  # keys a shard
 KEY_BYTES = 100  # of a key in memory, while it is sorted
