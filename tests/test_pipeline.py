@@ -128,13 +128,13 @@ def test_what_was_planted_came_out_as_it_should(run: Path) -> None:
     assert (copy["repo"], copy["path"], json.loads(copy["detail"])["problem"]) == ("acme/puzzles", "rain.py", "demo/0")
     # Of a file and its copy the one with the smaller id stays.
     both = {"pallets/click", "forker/click"}
-    copies = [(row, json.loads(row["detail"])) for row in decisions(run, "deduplicate")]
-    near = [row for row, detail in copies if {row["repo"], detail["canonical_repo"]} == both]
-    assert len(near) >= 15
-    for row, detail in copies:
+    told = [(row, json.loads(row["detail"])) for row in decisions(run, "deduplicate")]
+    copies = [(row, detail) for row, detail in told if {row["repo"], detail["canonical_repo"]} == both]
+    assert len(copies) >= 15
+    for _, detail in copies:
         assert detail["jaccard"] >= 0.7
         assert detail["canonical"] in set(tokens(run)["id"].to_pylist())
-    assert {row["reason"] for row in near} == {"exact_duplicate", "near_duplicate"}
+    assert {row["reason"] for row, _ in copies} == {"exact_duplicate", "near_duplicate"}
 
 
 def test_what_opted_out_was_not_even_cloned(run: Path) -> None:
