@@ -22,6 +22,7 @@ from datatrove.pipeline.dedup import minhash as datatrove
 from datatrove.pipeline.readers import ParquetReader
 from datatrove.pipeline.writers import ParquetWriter
 
+from pipeline.storage import Storage
 from stages.shingles import MARKS
 
 EXTRAS = ("rensa", "xxhash")  # what Quarry itself does not need, so imported only where it is used
@@ -129,7 +130,7 @@ def rensa_stage(documents: Path, out: Path, gather: Callable[[list[bytes]], Coll
     from rensa import RMinHash, RMinHashLSH
 
     index, inserted = RMinHashLSH(threshold=0.7, num_perm=PERMUTATIONS, num_bands=BANDS), 0
-    (out / "kept").mkdir()
+    store = Storage(out)  # what stays is written as our side writes it
     for path in sorted(documents.iterdir()):
         table = pq.read_table(path)
         sets = [gather(shingles(text)) for text in table["text"].to_pylist()]
@@ -139,4 +140,4 @@ def rensa_stage(documents: Path, out: Path, gather: Callable[[list[bytes]], Coll
             if some and kept[-1]:
                 index.insert(inserted, minhash)
                 inserted += 1
-        pq.write_table(table.filter(pa.array(kept, pa.bool_())), out / "kept" / path.name)
+        store.write_table(f"kept/{path.name}", table.filter(pa.array(kept, pa.bool_())))

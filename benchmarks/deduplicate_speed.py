@@ -35,7 +35,7 @@ from pipeline.errors import UsageError
 from pipeline.storage import Storage
 from stages.deduplicate import Deduplicate
 
-SHARD_BYTES = 8_000_000  # of text
+SHARD_BYTES = 32_000_000  # of text; half of what acquire packs
 ONE_THREAD = dict.fromkeys(
     ["OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS", "ARROW_IO_THREADS", "TQDM_DISABLE"], "1"
 )
