@@ -40,13 +40,21 @@ OLD = {"acme/tool:a.py": text(1), "acme/tool:b.py": text(2), "zoo/lion:c.py": te
 
 
 def run(
-    folder: Path, name: str, files: Mapping[str, str], gate: str = "nobody-at-all", discard: bool = False, **fields: Any
+    folder: Path,
+    name: str,
+    files: Mapping[str, str],
+    intake: str = "nobody-at-all",
+    gate: str = "nobody-at-all",
+    discard: bool = False,
+    **fields: Any,
 ) -> Run:
-    """Complete the run `name` of these files ("owner/name:path" -> text); `gate` opts out after deduplication."""
+    """Complete the run `name` of these files ("owner/name:path" -> text), opted out before or after deduplication."""
     repos = sorted({key.partition(":")[0] for key in files})
     (folder / f"{name}.txt").write_text("\n".join(repos) + "\n")
+    (folder / f"{name}-intake.txt").write_text(intake + "\n")
     (folder / f"{name}-gate.txt").write_text(gate + "\n")
     passes = {
+        "intake": [{"opt_out": {"requests": f"{name}-intake.txt"}}],
         "acquire": [{"read": {"files": dict(files)}}],
         "deduplicate": [
             {"deduplicate": {key: str(value) if isinstance(value, Path) else value for key, value in fields.items()}},
@@ -121,7 +129,7 @@ def test_new_documents_are_judged_against_the_published_ones_which_stay(tmp_path
 
 def test_texts_of_the_base_are_read_only_where_an_edge_must_be_verified(tmp_path: Path) -> None:
     run(tmp_path, "old", OLD)
-    for file in (tmp_path / "old").glob("01-acquire-*/documents/*.parquet"):
+    for file in (tmp_path / "old").glob("02-acquire-*/documents/*.parquet"):
         file.write_bytes(b"unreadable")
     run(tmp_path, "new", {"aaa/fork:own.py": text(9), "aaa/fork:short.py": "y = 2"}, base=tmp_path / "old")
     assert published(tmp_path, "new") == {"aaa/fork:own.py", "aaa/fork:short.py"}
@@ -129,7 +137,7 @@ def test_texts_of_the_base_are_read_only_where_an_edge_must_be_verified(tmp_path
 
 def test_a_base_without_the_texts_it_deduplicated_is_compared_as_it_was_published(tmp_path: Path) -> None:
     run(tmp_path, "old", OLD)
-    for folder in (tmp_path / "old").glob("01-acquire-*/documents"):
+    for folder in (tmp_path / "old").glob("02-acquire-*/documents"):
         for file in folder.iterdir():
             file.unlink()
     this = run(tmp_path, "new", {"aaa/fork:near.py": OLD["acme/tool:b.py"] + " and more"}, base=tmp_path / "old")
@@ -166,7 +174,7 @@ def test_a_request_that_covers_copies_keeps_them_out(tmp_path: Path) -> None:
 
 
 def test_copies_of_removed_documents_cannot_be_found_without_their_texts(tmp_path: Path) -> None:
-    remove("01-acquire-*/documents/*", run(tmp_path, "old", OLD, gate="acme/tool"))
+    remove("02-acquire-*/documents/*", run(tmp_path, "old", OLD, gate="acme/tool"))
     (tmp_path / "copies.txt").write_text("acme/tool\n")
     with pytest.raises(UsageError, match="has discarded what its pass 'deduplicate' read"):
         run(tmp_path, "new", OLD, base=tmp_path / "old", copies_of=tmp_path / "copies.txt")
@@ -217,8 +225,7 @@ def test_a_repository_that_is_opted_out_leaves_its_copies_to_the_next_run(tmp_pa
     run(tmp_path, "plain", files)
     (first,) = published(tmp_path, "plain")
     (other,) = files.keys() - {first}
-    listed = {key: value for key, value in files.items() if key != first}
-    run(tmp_path, "plain", listed)
+    run(tmp_path, "plain", files, intake=first.partition(":")[0])
     assert published(tmp_path, "plain") == {other}
 
 

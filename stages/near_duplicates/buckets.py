@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipeline.shuffle import Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
-from stages.near_duplicates.documents import Documents, locations, partitions, range_of
+from stages.near_duplicates.documents import Documents, hash_range, locations, partitions, range_of
 from stages.near_duplicates.equal_sets import EqualSets
 from stages.near_duplicates.independent_set import WAITING, Bits
 from stages.near_duplicates.ranking import read_ranks
@@ -141,9 +141,7 @@ def _send_members(
 def _write_members(side: Side, members: Shuffle, source: str, gathered: list[dict[str, np.ndarray]]) -> None:
     if gathered:
         columns = {name: np.concatenate([part[name] for part in gathered]) for name in MEMBERS.names}
-        # The key's high bits cut its range into equal parts.
-        part = ((columns["key"] >> np.uint64(32)) * np.uint64(members.partitions)) >> np.uint64(32)
-        members.write(side, source, columns, part.astype(np.int64))
+        members.write(side, source, columns, hash_range(columns["key"], members.partitions))
 
 
 def _pair_up(

@@ -130,6 +130,11 @@ def range_size(count: int, ranges: int) -> int:
     return -(-max(1, count) // ranges)
 
 
+def hash_range(keys: np.ndarray, ranges: int) -> np.ndarray:
+    """Which of `ranges` equal stretches of the uint64 numbers each key is in, by its high bits."""
+    return (((keys >> np.uint64(32)) * np.uint64(ranges)) >> np.uint64(32)).astype(np.int64)
+
+
 def halves(column: pa.ChunkedArray) -> np.ndarray:
     """128-bit values as uint64, rows x 2; a null's are zero."""
     array = column.combine_chunks().fill_null(bytes(16))

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.shuffle import Shuffle, arrays_of
 from pipeline.side import Corpus, Side
-from stages.near_duplicates.documents import Documents, halves, locations, partitions
+from stages.near_duplicates.documents import Documents, halves, hash_range, locations, partitions
 from stages.near_duplicates.ranking import read_ranks
 
 RECORD_BYTES = 100  # in memory, while they are sorted
@@ -34,7 +34,7 @@ def collapse(corpus: Corpus, documents: Documents, ranks: Shuffle) -> EqualSets:
     """Find the documents with equal sets."""
     sets = Shuffle("sets", SETS, partitions(documents.count * RECORD_BYTES, BUDGET, corpus.workers))
     groups = len(documents.all_groups)
-    equal = EqualSets(Shuffle("followers", FOLLOWERS, groups), Shuffle("led", FOLLOWERS, groups))
+    equal = EqualSets(Shuffle("followers", FOLLOWERS, groups), Shuffle("leaders", FOLLOWERS, groups))
     corpus.map(partial(_send_sets, documents=documents, ranks=ranks, sets=sets), documents.all_groups)
     corpus.map(partial(_find_equal, documents=documents, sets=sets, equal=equal), range(sets.partitions))
     sets.remove(corpus.side)
@@ -51,9 +51,7 @@ def _send_sets(group: int, corpus: Corpus, side: Side, *, documents: Documents, 
         columns = {"high": key[:, 0], "low": key[:, 1], "rank": rank, "location": locations(number, len(rank))}
         parts.append({name: values[compared] for name, values in columns.items()})
     columns = {name: np.concatenate([part[name] for part in parts]) for name in SETS.names}
-    # The key's high bits cut its range into equal parts.
-    part = ((columns["high"] >> np.uint64(32)) * np.uint64(sets.partitions)) >> np.uint64(32)
-    sets.write(side, f"{group:06d}", columns, part.astype(np.int64))
+    sets.write(side, f"{group:06d}", columns, hash_range(columns["high"], sets.partitions))
 
 
 def _find_equal(

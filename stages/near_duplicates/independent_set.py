@@ -30,7 +30,7 @@ VERDICTS = pa.schema([("location", pa.uint64()), ("canonical", pa.uint64()), ("j
 class Bits:
     """One bit a document, by rank."""
 
-    bytes: np.ndarray  # uint8
+    packed: np.ndarray  # uint8
 
     @classmethod
     def none(cls, count: int) -> Bits:
@@ -47,7 +47,7 @@ class Bits:
 
     def save(self, side: Side) -> str:
         """Write the bits for the workers; the name to load them by, another one for other bits."""
-        data = self.bytes.tobytes()
+        data = self.packed.tobytes()
         name = f"{BITS}/{digest_bytes(data)}"
         side.store.remove(f"{side.folder}/{BITS}")
         side.store.write_bytes(f"{side.folder}/{name}", data, synced=False)
@@ -55,7 +55,7 @@ class Bits:
 
     def of(self, ranks: np.ndarray) -> np.ndarray:
         """The bits of these ranks, as booleans."""
-        return (self.bytes[ranks >> np.uint64(3)] >> (ranks & np.uint64(7)).astype(np.uint8)) & 1 == 1
+        return (self.packed[ranks >> np.uint64(3)] >> (ranks & np.uint64(7)).astype(np.uint8)) & 1 == 1
 
 
 def settle(corpus: Corpus, edges: Parts, waiting: Shuffle, dropped: Bits) -> str:
@@ -66,13 +66,13 @@ def settle(corpus: Corpus, edges: Parts, waiting: Shuffle, dropped: Bits) -> str
     A document in `waiting` may still get an edge to a better one: it is not taken for kept, nor is what has an edge to
     it and to no kept one.
     """
-    side, undecided, gathered = corpus.side, Bits(np.zeros_like(dropped.bytes)), Parts("waiting", WAITING)
+    side, undecided, gathered = corpus.side, Bits(np.zeros_like(dropped.packed)), Parts("waiting", WAITING)
     corpus.map(partial(_gather, waiting=waiting, gathered=gathered), range(waiting.partitions))
     waiting.remove(side)
     for number in range(waiting.partitions):
         (waits,) = arrays_of(gathered.read(side, number))
         worse, better = arrays_of(edges.read(side, number), "worse", "better")
-        _judge(worse, better, waits, dropped.bytes, undecided.bytes)
+        _judge(worse, better, waits, dropped.packed, undecided.packed)
     return dropped.save(side)
 
 
