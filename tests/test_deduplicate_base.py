@@ -192,7 +192,7 @@ def test_documents_of_the_base_alone_leave_no_comparison_out(tmp_path: Path, mon
     relatives = {f"acme/tool:{seed}.py": f"{text(1)} {text(seed)}" for seed in range(2, 9)}
     run(tmp_path, "old", relatives, bands=128, rows=2)
     this = run(tmp_path, "new", {"aaa/fork:own.py": text(9)}, base=tmp_path / "old", bands=128, rows=2)
-    counts = json.loads(this.passes[1].folder.side(Worker()).get_bytes("counts.json"))
+    counts = json.loads(this.passes[2].folder.side(Worker()).get_bytes("counts.json"))
     assert (counts["left_out"], counts["rounds"]) == (0, 1)
 
 
@@ -239,7 +239,7 @@ def test_a_repository_that_is_opted_out_leaves_its_copies_to_the_next_run(tmp_pa
         (lambda folder: run(folder, "old", OLD, seed=1), "signatures of another kind .seed 1, here 42."),
         (lambda folder: (folder / "old").mkdir(), "field 'base': the folder '.*' holds no run that was completed"),
         (lambda folder: None, "field 'base': there is no file"),
-        (lambda folder: remove("02-deduplicate-*/side/signature/*", run(folder, "old", OLD)), "run it again"),
+        (lambda folder: remove("03-deduplicate-*/side/signature/*", run(folder, "old", OLD)), "run it again"),
     ],
 )
 def test_a_base_that_cannot_serve_is_one_sentence(tmp_path: Path, make: Any, message: str) -> None:
