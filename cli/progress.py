@@ -64,7 +64,7 @@ class PlainListener:
         self._print(f"{name}: {shards} shards{already}, {workers} workers")
 
     def preparing(self, name: str, done: int, total: int) -> None:
-        if self._due() or done == total:
+        if self._due():
             self._print(f"{name}: preparing {done}/{total}")
 
     def shard_finished(self, name: str, receipt: dict[str, Any]) -> None:
