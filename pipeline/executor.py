@@ -129,12 +129,11 @@ class RayExecutor:
                     free.append(actor)
                     yield index, result
         finally:
-            if not ray.is_initialized():
-                pass  # closed after __exit__, which ended the actors; a call of Ray's would join or start a cluster
-            elif alone:
+            # Closed after __exit__, which ended the actors, a call of Ray's would join or start a cluster.
+            if alone and ray.is_initialized():
                 for actor in free + [actor for _, _, actor in running.values()]:
                     ray.kill(actor)
-            elif running:  # an error or an interrupt: what is still running is not wanted
+            elif running and ray.is_initialized():  # an error or an interrupt: what is still running is not wanted
                 if at_once > 1:
                     told = [actor.stop.options(concurrency_group=CONTROL).remote() for actor in self._actors]
                     ray.wait([*told, *running], num_returns=len(told) + len(running), timeout=STOP_S)
