@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.shingles import MARKS, ShingleSets, Utf8, band_keys, estimates, jaccard, permutations
+from stages.shingles import MARKS, ShingleSets, Utf8, band_keys, estimates, jaccard, mix64, permutations
 
 THRESHOLD = 0.7
 REFORMATTED, FORMATTED, JUDGED = 2_000, 200, 2_500  # documents, documents that a process is started for, pairs
@@ -56,15 +56,6 @@ WAYS: dict[str, tuple[np.ndarray, int]] = {  # what bytes do, tokens a shingle
 
 
 @numba.njit(nogil=True, cache=True)
-def _mix(value: np.uint64) -> np.uint64:
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xFF51AFD7ED558CCD)
-    value ^= value >> np.uint64(33)
-    value *= np.uint64(0xC4CEB9FE1A85EC53)
-    return value ^ (value >> np.uint64(33))
-
-
-@numba.njit(nogil=True, cache=True)
 def _tokens(text: np.ndarray, kinds: np.ndarray, out: np.ndarray) -> int:
     """Hashes of the text's tokens; how many there are.
 
@@ -75,14 +66,14 @@ def _tokens(text: np.ndarray, kinds: np.ndarray, out: np.ndarray) -> int:
     for byte in text:
         kind = kinds[byte]
         if kind == CUT or (last >= WORD and (kind != last or kind == MARK)):
-            out[count] = _mix(token)
+            out[count] = mix64(token)
             count += 1
             token = start
         if kind >= WORD:
             token = (token ^ np.uint64(byte)) * np.uint64(0x100000001B3)
         last = kind
     if last >= CUT:
-        out[count] = _mix(token)
+        out[count] = mix64(token)
         count += 1
     return count
 
@@ -100,7 +91,7 @@ def _sets(text: Utf8, kinds: np.ndarray, ngram: int) -> ShingleSets:
         for at in range(size):
             for token in tokens[at : at + ngram]:
                 shingles[at] = shingles[at] * np.uint64(0x9E3779B97F4A7C15) + token
-            shingles[at] = _mix(shingles[at])
+            shingles[at] = mix64(shingles[at])
         sets.append(np.unique(shingles))
         starts[document + 1] = starts[document] + len(sets[document])
     hashes = np.zeros(starts[count], np.uint64)

@@ -101,7 +101,7 @@ def signatures(text: Utf8, ngram: int, multipliers: np.ndarray, addends: np.ndar
         for index in range(size):
             hashed = found[index]
             first += hashed  # sums, because a set has no order
-            second += _mix64(hashed ^ _BASE)
+            second += mix64(hashed ^ _BASE)
             low[index] = _mix32(np.uint32(hashed))
         set_key[document, 0], set_key[document, 1] = first, second
         padded = (size + _LANES - 1) // _LANES * _LANES
@@ -181,7 +181,7 @@ def band_keys(minhash: np.ndarray, bands: int, rows: int) -> np.ndarray:
         for band in range(bands):
             key = np.uint64(0)
             for value in minhash[document, band * rows : (band + 1) * rows]:
-                key = _mix64((key ^ np.uint64(value)) + _BASE)
+                key = mix64((key ^ np.uint64(value)) + _BASE)
             keys[document, band] = key
     return keys
 
@@ -200,7 +200,7 @@ def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
     """Write the hash of every shingle of `text` to `out`, repeats included; how many there are."""
     tokens = _tokens(text, out)
     for index in range(tokens):
-        out[index] = _mix64(out[index])
+        out[index] = mix64(out[index])
     weight, oldest, rolling = np.uint64(1), np.uint64(0), np.uint64(0)  # a shingle is a polynomial of its tokens
     for _ in range(ngram):
         weight *= _BASE
@@ -209,7 +209,7 @@ def _shingles(text: np.ndarray, ngram: int, out: np.ndarray) -> int:
     for index in range(tokens - ngram + 1):
         rolling = rolling * _BASE + out[index + ngram - 1] - oldest * weight
         oldest = out[index]
-        out[index] = _mix64(rolling)
+        out[index] = mix64(rolling)
     return max(0, tokens - ngram + 1)
 
 
@@ -295,7 +295,7 @@ def _permute(values: np.ndarray, multipliers: np.ndarray, addends: np.ndarray, l
 
 
 @numba.njit(nogil=True, cache=True)
-def _mix64(value: np.uint64) -> np.uint64:
+def mix64(value: np.uint64) -> np.uint64:
     """MurmurHash3's 64-bit finalizer, a bijection."""
     value ^= value >> np.uint64(33)
     value *= np.uint64(0xFF51AFD7ED558CCD)
