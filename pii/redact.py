@@ -61,7 +61,7 @@ class Redactor:
         return [(row, spans) for row, spans in resolved if spans]
 
     def _analyze(self, text: str) -> list[Span]:
-        from pii.recognizers import FORMAT, LANGUAGE
+        from pii.recognizers import FORMAT, LANGUAGE, LEFT
 
         results = self.engine.analyze(text, LANGUAGE, entities=self.entities)
         return [
@@ -71,7 +71,8 @@ class Redactor:
                 result.entity_type,
                 float(result.score),
                 result.recognition_metadata["recognizer_name"],
-                result.recognition_metadata[FORMAT],
+                result.recognition_metadata.get(FORMAT, ""),
+                result.recognition_metadata.get(LEFT, ""),
             )
             for result in results
         ]

@@ -31,6 +31,7 @@ class Span(NamedTuple):
     score: float
     recognizer: str
     format: str  # what the recognizer calls the kind of value: ipv4, aws_access_key_id, ...
+    left: str = ""  # why it is found but not redacted; "" where it is redacted
 
 
 def resolve(spans: Sequence[Span]) -> list[Span]:

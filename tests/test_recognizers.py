@@ -32,7 +32,7 @@ def noise(alphabet: str, length: int) -> str:
 
 
 def found(recognizer: Any, text: str) -> list[str]:
-    return [text[start:end] for start, end, _, _ in recognizer.find(text)]
+    return [text[start:end] for start, end, *_ in recognizer.find(text)]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_secret_is_found_whole_and_named(name: str) -> None:
     secret = PLANTED[name]
     text = f'token = "{secret}"  # {secret}.'
     hits = list(SECRET.find(text))
-    assert [(text[start:end], form) for start, end, _, form in hits] == [(secret, name)] * 2
+    assert [(text[start:end], form) for start, end, _, form, _ in hits] == [(secret, name)] * 2
     assert found(SECRET, f"x{secret}") == []  # part of a longer word
 
 
@@ -184,14 +184,14 @@ def test_a_secret_is_found_whole_and_named(name: str) -> None:
 def test_only_the_secret_part_is_marked(name: str) -> None:
     before, secret, after = IN_CONTEXT[name]
     text = before + secret + after
-    assert [(text[start:end], form) for start, end, _, form in SECRET.find(text)] == [(secret, name)]
+    assert [(text[start:end], form) for start, end, _, form, _ in SECRET.find(text)] == [(secret, name)]
 
 
 def test_a_checksum_raises_the_score() -> None:
     good = PLANTED["github_token"]
     bad = good[:-1] + ("a" if good[-1] != "a" else "b")
     assert crc32_base62(good)
-    assert [score for *_, score, _ in SECRET.find(f"{good} {bad}")] == [1.0, 0.95]
+    assert [hit.score for hit in SECRET.find(f"{good} {bad}")] == [1.0, 0.95]
 
 
 @pytest.mark.parametrize(

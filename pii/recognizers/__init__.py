@@ -1,0 +1,83 @@
+"""The recognizers, in Presidio's frame: e-mail addresses, IP addresses, passwords, secrets, private keys.
+
+Presidio's stock recognizers are not used: its e-mail pattern runs at 0.1 MB/s on code, and its registry and tldextract
+ask the network when they start. These leave what code has in plenty but is nobody's: versions, object identifiers, ssh
+remotes, matrix products. docs/decisions/redaction.md says what is left and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from presidio_analyzer import (
+    AnalyzerEngine,
+    ContextAwareEnhancer,
+    EntityRecognizer,
+    RecognizerRegistry,
+    RecognizerResult,
+)
+from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
+
+from pii.recognizers.base import FORMAT, LANGUAGE, LEFT, Found, Recognizer
+from pii.recognizers.email import EmailRecognizer
+from pii.recognizers.ip_address import IpAddressRecognizer
+from pii.recognizers.private_key import PrivateKeyRecognizer
+from pii.recognizers.secret import SecretRecognizer
+from pii.recognizers.url_password import UrlPasswordRecognizer
+
+__all__ = [
+    "FORMAT",
+    "LANGUAGE",
+    "LEFT",
+    "EmailRecognizer",
+    "Found",
+    "IpAddressRecognizer",
+    "PrivateKeyRecognizer",
+    "Recognizer",
+    "SecretRecognizer",
+    "UrlPasswordRecognizer",
+    "engine",
+    "patterns",
+]
+
+
+class _NoContext(ContextAwareEnhancer):
+    """Leaves the scores as they are: Presidio's default copies every result to look for lemmas nobody computed."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 0.0, 0, 0)
+
+    def enhance_using_context(
+        self,
+        text: str,
+        raw_results: list[RecognizerResult],
+        nlp_artifacts: NlpArtifacts,
+        recognizers: list[EntityRecognizer],
+        context: list[str] | None = None,
+    ) -> list[RecognizerResult]:
+        return raw_results
+
+
+def patterns() -> list[Recognizer]:
+    """The recognizers by pattern, which read only the windows of pii/windows.py."""
+    return [
+        EmailRecognizer(),
+        IpAddressRecognizer(),
+        UrlPasswordRecognizer(),
+        SecretRecognizer(),
+        PrivateKeyRecognizer(),
+    ]
+
+
+def engine(extra: Sequence[EntityRecognizer] = ()) -> AnalyzerEngine:
+    """Presidio's analyzer with the recognizers by pattern, then `extra`: no language model, no file or network access.
+
+    `extra` are any Presidio recognizers for language LANGUAGE, a user's own among them. They get the text that the
+    caller passes to `analyze`, be it a whole file or the windows of a column, and no NLP artifacts.
+    """
+    return AnalyzerEngine(
+        RecognizerRegistry([*patterns(), *extra], supported_languages=[LANGUAGE]),
+        nlp_engine=NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": "none"}]),
+        supported_languages=[LANGUAGE],
+        context_aware_enhancer=_NoContext(),
+    )

@@ -1,0 +1,30 @@
+"""Keys in a format that tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pii.recognizers.base import Found, Recognizer
+from pii.secrets import compiled, formats, is_made_up
+
+
+class SecretRecognizer(Recognizer):
+    """Keys in one of the formats of pii/secrets.py; score 1.0 where the format's own checksum agrees."""
+
+    def __init__(self) -> None:
+        super().__init__("KEY")
+        self.formats = [(form, compiled(form)) for form in formats()]
+        self.anchors = tuple(anchor for form, _ in self.formats for anchor in form.anchors)
+
+    def find(self, text: str) -> Iterator[Found]:
+        found: set[tuple[int, int]] = set()
+        for form, pattern in self.formats:
+            if not any(anchor in text for anchor in form.anchors):
+                continue
+            group = "secret" if "secret" in pattern.groupindex else 0
+            for match in pattern.finditer(text):
+                span = match.span(group)
+                if span not in found and not is_made_up(match[group]):
+                    found.add(span)
+                    score = 1.0 if form.check and form.check(match[0]) else 0.95
+                    yield Found(*span, score, form.name)
