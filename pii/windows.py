@@ -1,16 +1,19 @@
 """Finds the few places of a column of texts where personal information can stand, so that recognizers read only those.
 
-One numba pass over the Arrow bytes looks for triggers: an `@` between an address's characters, four dotted numbers, the
-start of a public IPv6 address, a user name and password in a URL, a secret format's literal, a PEM block. A window is
+One numba pass over the Arrow bytes looks for triggers: an `@` between an address's characters or before a handle, four
+dotted numbers, an IPv6 address, a user in a URL, a PEM block, and the literals that the recognizers name. A window is
 the trigger's line, at most BACK bytes back and AHEAD on; a PEM block's reaches to its END line. Every match of a
 recognizer holds a trigger and, with the context it looks at, is shorter than these reaches, so the windows lose none.
 The windows of a whole shard are joined into one text with SEPARATOR between, which no recognizer matches across.
+
+Literals are looked up by the two bytes that stand at a position: whatever their number, most positions cost one load.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from itertools import product
+from typing import NamedTuple, Protocol
 
 import numba
 import numpy as np
@@ -20,16 +23,26 @@ BACK = 512
 AHEAD = 5120
 PEM_REACH = 32768  # bytes from BEGIN to END
 PEM_BEGIN, PEM_END = b"-----BEGIN ", b"-----END "
-PEM = 0  # its number among the anchors
 PEM_TAIL = 64  # bytes from -----END to the end of that line, at most
 SEPARATOR = "\n\x00\n"
 
+LITERAL, WORD, ASSIGNED, PEM = range(4)  # kinds of triggers: as written, in any case, in any case and given a value
 
-class Anchors(NamedTuple):
-    """Literals, looked up by their first two bytes. `data[starts[k]:starts[k + 1]]` is literal k; 0 is PEM_BEGIN."""
 
-    data: np.ndarray  # uint8
+class Named(Protocol):
+    """What has literals to look for: a recognizer (pii/recognizers/base.py says what they are)."""
+
+    anchors: tuple[str, ...]
+    words: tuple[str, ...]
+    assigned: tuple[str, ...]
+
+
+class Triggers(NamedTuple):
+    """Literals, looked up by their first two bytes. `data[starts[k]:starts[k + 1]]` is literal k."""
+
+    data: np.ndarray  # uint8; of words the first two bytes in one of their cases, the others in lower case
     starts: np.ndarray  # int64[n + 1]
+    kinds: np.ndarray  # uint8[n]
     heads: np.ndarray  # int16[65536]: the first literal that starts with these two bytes, or -1
     following: np.ndarray  # int16[n]: the next one with the same two bytes, or -1
 
@@ -43,19 +56,32 @@ class Windows(NamedTuple):
     origins: np.ndarray  # int64: its first code point in the row's text
 
 
-def anchors(literals: Iterable[str]) -> Anchors:
-    """The table of the literals (ASCII, two bytes or more) that trigger a window, and PEM_BEGIN."""
-    listed = [PEM_BEGIN, *sorted({literal.encode("ascii") for literal in literals})]
+def triggers(recognizers: Iterable[Named]) -> Triggers:
+    """The table of what `recognizers` name."""
+    listed = {(PEM_BEGIN, PEM)}
+    for recognizer in recognizers:
+        listed |= {(anchor.encode("ascii"), LITERAL) for anchor in recognizer.anchors}
+        for words, kind in ((recognizer.words, WORD), (recognizer.assigned, ASSIGNED)):
+            listed |= {(spelling, kind) for word in words for spelling in _spellings(word)}
+    listed.discard((PEM_BEGIN, LITERAL))
+    ordered = sorted(listed)
     heads = np.full(1 << 16, -1, dtype=np.int16)
-    following = np.full(len(listed), -1, dtype=np.int16)
-    for number, literal in enumerate(listed):
+    following = np.full(len(ordered), -1, dtype=np.int16)
+    for number, (literal, _) in enumerate(ordered):
         head = literal[0] << 8 | literal[1]
         following[number], heads[head] = heads[head], number
-    starts = np.cumsum([0, *map(len, listed)], dtype=np.int64)
-    return Anchors(np.frombuffer(b"".join(listed), dtype=np.uint8), starts, heads, following)
+    starts = np.cumsum([0, *(len(literal) for literal, _ in ordered)], dtype=np.int64)
+    data = np.frombuffer(b"".join(literal for literal, _ in ordered), dtype=np.uint8)
+    return Triggers(data, starts, np.array([kind for _, kind in ordered], dtype=np.uint8), heads, following)
 
 
-def find(column: pa.StringArray, table: Anchors) -> Windows:
+def _spellings(word: str) -> set[bytes]:
+    """A lower-case word with its first two letters in every case."""
+    pairs = product(*({letter.lower(), letter.upper()} for letter in word[:2]))
+    return {("".join(pair) + word[2:]).encode("ascii") for pair in pairs}
+
+
+def find(column: pa.StringArray, table: Triggers) -> Windows:
     """The windows of every text in `column` (nulls have none)."""
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
     buffer = column.buffers()[2]
@@ -69,6 +95,12 @@ def find(column: pa.StringArray, table: Anchors) -> Windows:
 def _is_word(byte: int) -> bool:
     """ASCII letter or digit, or part of a character that is not ASCII."""
     return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte >= 128
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_name(byte: int) -> bool:
+    """What regular expressions call \\w in ASCII."""
+    return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte == 95
 
 
 @numba.njit(nogil=True, cache=True)
@@ -114,55 +146,110 @@ def _ipv4(data: np.ndarray, begin: int, end: int, dot: int) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _ipv6(data: np.ndarray, begin: int, end: int, colon: int) -> bool:
-    """The first colon of an address in 2000::/3, all that is public: four hex digits, the first a 2 or 3."""
-    if colon - begin < 4 or colon + 1 >= end or not (data[colon - 4] == 50 or data[colon - 4] == 51):
+def _mention(data: np.ndarray, begin: int, end: int, at: int) -> bool:
+    """The `@` of a handle that something stands before: not a decorator or a tag, which start their line.
+
+    The walks end at the next `@` at the latest, so that all together stay linear.
+    """
+    if at == begin or at + 2 >= end or not _is_word(data[at + 1]):
         return False
-    for at in range(colon - 3, colon):
-        if not _is_hex(data[at]):
-            return False
-    return data[colon + 1] == 58 or _is_hex(data[colon + 1])
+    before = data[at - 1]
+    if _is_word(before) or before in (36, 38, 45, 46, 61, 64, 92, 95):  # $ & - . = @ \\ _
+        return False
+    after = at + 1
+    while after < end and (_is_word(data[after]) or data[after] == 45 or data[after] == 95):
+        after += 1
+    if after < end and data[after] in (40, 61, 123):  # ( = {
+        return False
+    lead = at - 1
+    while lead >= begin and data[lead] in (32, 9, 34, 39, 40, 91, 96):  # space, quotes, ( [ `
+        lead -= 1
+    return lead >= begin and data[lead] != 10 and data[lead] not in (33, 60, 61, 63, 64, 123)  # ! < = ? @ {
+
+
+@numba.njit(nogil=True, cache=True)
+def _ipv6(data: np.ndarray, begin: int, end: int, colon: int) -> bool:
+    """The first colon of hexadecimal groups that have `::` or are eight, and a digit among them."""
+    first = colon
+    digit = False
+    while first > begin and colon - first < 5 and _is_hex(data[first - 1]):
+        first -= 1
+        digit = digit or _is_digit(data[first])
+    if colon - first > 4 or (first > begin and (_is_name(data[first - 1]) or data[first - 1] in (46, 58))):
+        return False
+    colons, doubled, at = 0, False, colon
+    while at < end and data[at] == 58 and colons < 8:
+        doubled = doubled or data[at - 1] == 58 and at > colon
+        colons += 1
+        at += 1
+        group = at
+        while at < end and at - group < 5 and _is_hex(data[at]):
+            digit = digit or _is_digit(data[at])
+            at += 1
+    return digit and (doubled or colons >= 7)
 
 
 @numba.njit(nogil=True, cache=True)
 def _credentials(data: np.ndarray, end: int, colon: int) -> bool:
-    """The colon of ://user:password@ ; the walk stops at the next slash, so that all walks together stay linear."""
+    """The colon of ://user@ ; the walk stops at the next slash, so that all walks together stay linear."""
     if colon + 2 >= end or data[colon + 1] != 47 or data[colon + 2] != 47:
         return False
-    second = False
     at = colon + 3
     while at < end:
         byte = data[at]
         if byte <= 32 or byte in (34, 39, 47, 60, 62):  # space, quotes, slash, angle brackets
             return False
-        if byte == 58:
-            second = True
         if byte == 64:
-            return second
+            return at > colon + 3
         at += 1
     return False
 
 
 @numba.njit(nogil=True, cache=True)
-def _anchor(
+def _is_assigned(data: np.ndarray, end: int, at: int) -> bool:
+    """Whether a value may follow the word that ends at `at`: the rest of its name, then = : => , ( or > and no newline."""
+    last = min(end, at + 24)
+    while at < last and (_is_name(data[at])):
+        at += 1
+    last = min(end, at + 12)
+    while at < last and data[at] in (9, 32, 34, 39, 41, 92, 93, 96):  # white space, quotes, \\, closing brackets
+        at += 1
+    if at >= end:
+        return False
+    if data[at] not in (40, 44, 58, 61, 62):  # ( , : = >
+        return data[at] == 118 and at + 5 < end and data[at + 1] == 97 and data[at + 2] == 108  # value="..."
+    last = min(end, at + 12)
+    while at < last and data[at] in (9, 32, 40, 44, 58, 61, 62):
+        at += 1
+    return at < end and data[at] != 10 and data[at] != 13
+
+
+@numba.njit(nogil=True, cache=True)
+def _literal(
     data: np.ndarray,
     end: int,
     at: int,
     literals: np.ndarray,
     starts: np.ndarray,
-    heads: np.ndarray,
+    kinds: np.ndarray,
     following: np.ndarray,
+    number: int,
 ) -> int:
-    """The number of a literal that stands at `at`, or -1."""
-    number = heads[np.int64(data[at]) << 8 | data[at + 1]]
+    """The kind of the literal that stands at `at`, of those from `number` on; -1 where none does."""
     while number >= 0:
-        first, length = starts[number], starts[number + 1] - starts[number]
+        first, length, kind = starts[number], starts[number + 1] - starts[number], kinds[number]
         if at + length <= end:
+            fold = kind == WORD or kind == ASSIGNED
             same = 2
-            while same < length and data[at + same] == literals[first + same]:
+            while same < length:
+                byte = data[at + same]
+                if fold and 65 <= byte <= 90:
+                    byte += 32
+                if byte != literals[first + same]:
+                    break
                 same += 1
-            if same == length:
-                return number
+            if same == length and (kind != ASSIGNED or _is_assigned(data, end, at + length)):
+                return int(kind)
         number = following[number]
     return -1
 
@@ -193,6 +280,7 @@ def _scan(
     data: np.ndarray,
     literals: np.ndarray,
     starts: np.ndarray,
+    kinds: np.ndarray,
     heads: np.ndarray,
     following: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -209,17 +297,20 @@ def _scan(
             if byte == 10:
                 line = at + 1
                 continue
-            hit, number = False, -1
+            hit, kind = False, -1
             if byte == 64:
-                hit = _email(data, begin, end, at)
+                hit = _email(data, begin, end, at) or _mention(data, begin, end, at)
             elif byte == 46:
                 hit = _ipv4(data, begin, end, at)
             elif byte == 58:
                 hit = _ipv6(data, begin, end, at) or _credentials(data, end, at)
             if not hit and at + 1 < end:
-                number = int(_anchor(data, end, at, literals, starts, heads, following))
-                hit = number >= 0
-                if number == PEM:
+                number = heads[np.int64(byte) << 8 | data[at + 1]]
+                if number < 0:  # looked up here, as a call for every byte would cost more than all else
+                    continue
+                kind = _literal(data, end, at, literals, starts, kinds, following, number)
+                hit = kind >= 0
+                if kind == PEM:
                     if pem_end < at:
                         pem_end = _find_pem_end(data, at, end)
                     hit = pem_end < end and pem_end - at <= PEM_REACH
@@ -228,7 +319,7 @@ def _scan(
             if newline < at:
                 newline = _find_newline(data, at, end)
             first = max(line, at - BACK)
-            last = min(end, pem_end + PEM_TAIL) if number == PEM else min(newline, at + AHEAD)
+            last = min(end, pem_end + PEM_TAIL) if kind == PEM else min(newline, at + AHEAD)
             while first > begin and data[first] & 0xC0 == 0x80:  # not inside a character
                 first -= 1
             while last < end and data[last] & 0xC0 == 0x80:

@@ -1,7 +1,8 @@
 """What the recognizers share, in Presidio's frame: `find` yields what a text holds, `analyze` makes results of it.
 
 A recognizer is linear on any text (bounded patterns that start at a boundary), looks at no more context than a window
-holds (pii/windows.py), and says with `anchors` and `words` where the scan for windows must stop.
+holds (pii/windows.py), and says with `anchors`, `words` and `assigned` where the scan for windows must stop: one of
+them stands in the line of every match, at most windows.BACK bytes after its start.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Recognizer(LocalRecognizer):
 
     anchors: tuple[str, ...] = ()  # ASCII, two bytes or more; one stands in the line of every match
     words: tuple[str, ...] = ()  # the same in lower case, found in any case
+    assigned: tuple[str, ...] = ()  # words that count where a value may follow: = : => , ( or > comes next
 
     def __init__(self, entity: str) -> None:
         super().__init__(supported_entities=[entity], supported_language=LANGUAGE)
