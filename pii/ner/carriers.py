@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import Distribution, distributions
@@ -61,6 +62,19 @@ def lines(split: Split) -> dict[str, list[list[str]]]:
                 taken[suffix] += 1
                 found[suffix] += runs
     return dict(found)
+
+
+def readable(per_package: int = 150) -> Iterator[str]:
+    """Texts of files of all packages, at most so many of each: where the words of code are counted."""
+    for distribution in sorted(distributions(), key=lambda d: d.metadata["Name"] or ""):
+        if (distribution.metadata["Name"] or "").lower() in _LISTS or not _is_permissive(distribution):
+            continue
+        listed = _files(distribution)
+        for path in listed[:: max(1, len(listed) // per_package)]:
+            try:
+                yield path.read_bytes()[:200_000].decode()
+            except (OSError, UnicodeDecodeError):
+                continue
 
 
 def _is_permissive(distribution: Distribution) -> bool:

@@ -74,7 +74,7 @@ def locales() -> dict[str, Pool]:
     for module in pkgutil.iter_modules(providers.__path__):
         provider = importlib.import_module(f"{providers.__name__}.{module.name}").Provider
         given, family = _listed(provider, _GIVEN), _listed(provider, _FAMILY)
-        if len(given) >= 20 and len(family) >= 20:
+        if len(given) >= 20 and len(family) >= 12:
             found[module.name] = Pool(module.name, given, family)
             if module.name in _TRANSLITERATED:
                 found[f"{module.name} latin"] = Pool(f"{module.name} latin", _latin(given), _latin(family))
@@ -82,6 +82,11 @@ def locales() -> dict[str, Pool]:
             lists = [_listed(provider, (attribute,)) for attribute in _ROMANIZED[module.name]]
             found[f"{module.name} latin"] = Pool(f"{module.name} latin", *lists)
     return found
+
+
+def common_locales() -> list[Pool]:
+    """The lists that names are drawn from."""
+    return [pool for pool in locales().values() if pool.locale in _WEIGHTS]
 
 
 def _listed(provider: type, attributes: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,8 +111,7 @@ class Names:
     def __init__(self, split: Split) -> None:
         self.pools = [
             Pool(pool.locale, *(tuple(n for n in names if split_of(n) == split) for names in pool[1:]))
-            for pool in locales().values()
-            if pool.locale in _WEIGHTS
+            for pool in common_locales()
         ]
         self.pools = [pool for pool in self.pools if len(pool.given) > 2 and len(pool.family) > 2]
         self.weights = [_WEIGHTS[pool.locale] for pool in self.pools]
@@ -191,7 +195,7 @@ def _rare(rng: random.Random, chance: float, person: Person) -> str:
 
 def handle(rng: random.Random, person: Person) -> str:
     """An account's name made of a person's: jdoe, jane.doe, jane-doe42, doej, janed, or a word of their own."""
-    given, family = _plain(person.given), _plain(person.family)
+    given, family = plain(person.given), plain(person.family)
     if not given or not family:
         given, family = rng.choice(_NICKS), rng.choice(_NICKS)
     kind = rng.randrange(14)
@@ -227,7 +231,8 @@ _NICKS = tuple(
 
 
 @cache
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name's letters in ASCII and lower case."""
     from text_unidecode import unidecode
 
     return "".join(letter for letter in unidecode(name).lower() if letter.isalnum())
