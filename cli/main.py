@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cli import inspect, repositories, run, trace, train
+from cli import inspect, redact, repositories, run, trace, train
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -56,6 +56,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": inspect.report,
     "trace": trace.trace,
     "clean": run.clean,
+    "redact": redact.redact,
     "train": train.train,
 }
 for name, command in COMMANDS.items():

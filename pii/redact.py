@@ -1,113 +1,259 @@
-"""The redactor: texts in, redacted texts and what was redacted out.
+"""The redactor: texts in, redacted texts and what was found out, redacted or left.
 
-Recognizers see only candidate windows, all those of a column as one text, so one call of Presidio's analyzer serves a
-shard. The same object masks single excerpts for reports, errors and logs. Results hold no matched value: at most its
-HMAC under a key that the caller keeps.
+Readers (pii/readers.py) find spans, `resolve` makes them disjoint, the policy says which stay. As a replacement can
+change what its neighbourhood looks like to a recognizer, changed texts are read again around the replacements until
+nothing new is found, so redacting twice changes nothing. Results hold no matched value: at most its HMAC under a key
+that the caller keeps.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pii import windows
-from pii.secrets import formats
-from pii.spans import Span, replace, replacements, resolve
+from pii.mend import mend, quoted
+from pii.options import NerOptions, Plugged, model_folder
+from pii.plugins import build, read_definitions
+from pii.policy import Policy, judge
+from pii.spans import ENTITIES, SYNTHETIC, Placeholders, Span, replace, resolve
 
-ENTITIES = ("EMAIL", "IP_ADDRESS", "KEY", "PASSWORD")
+if TYPE_CHECKING:
+    from pii.readers import Piece, Reader
+
+ROUNDS = 8  # a text is read again; two are usual, and each finds less
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{2,40}>")
 
 
-class Redaction(NamedTuple):
-    """One value that was replaced in text number `row`."""
+class Finding(NamedTuple):
+    """One value found in text number `row`: redacted, or left for the reason `span.left`."""
 
     row: int
     span: Span
-    replacement: str
+    replacement: str | None  # what stands there now; None where it was left
     value_hmac: str | None
 
 
 class Redactor:
-    """Built once (about a second, and the import of Presidio), used for many texts. Needs no network and no model."""
+    """Built once (seconds, and the import of Presidio and of the model), used for many texts. Needs no network."""
 
-    def __init__(self, entities: Sequence[str] = ENTITIES, hmac_key: bytes | None = None) -> None:
-        from pii.recognizers import engine  # imports Presidio and spaCy, seconds that only a redactor should cost
-
-        self.engine = engine()
-        self.entities = [name for name in ENTITIES if name in entities]
-        self.anchors = windows.anchors(anchor for form in formats() for anchor in form.anchors)
+    def __init__(
+        self,
+        entities: Sequence[str] = ENTITIES,
+        hmac_key: bytes | None = None,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        ner: NerOptions | None = None,
+        policy: Policy | None = None,
+        recognizers: Sequence[Plugged] = (),
+        recognizer_files: Sequence[str] = (),
+    ) -> None:
+        self.entities = frozenset(entities)
         self.hmac_key = hmac_key
+        self.thresholds = dict(thresholds or {})
+        self.policy = policy or Policy()
+        self.readers = list(_readers(self.entities, ner or NerOptions(), recognizers, recognizer_files))
 
     def find(self, column: pa.StringArray) -> list[tuple[int, list[Span]]]:
-        """(row, spans to redact) for every text that has any, in row order."""
-        found = windows.find(column, self.anchors)
-        if not len(found.rows) or not self.entities:
-            return []
-        results = sorted(self._analyze(found.text))
-        number = np.searchsorted(found.starts, [span.start for span in results], side="right") - 1
-        shift = (found.origins - found.starts)[number].tolist()
-        placed = [
-            span._replace(start=span.start + by, end=span.end + by) for span, by in zip(results, shift, strict=True)
-        ]
-        rows = found.rows[number].tolist()
-        by_row = groupby(zip(rows, placed, strict=True), key=lambda pair: pair[0])
-        resolved = [(row, resolve([span for _, span in pairs])) for row, pairs in by_row]
-        return [(row, spans) for row, spans in resolved if spans]
-
-    def _analyze(self, text: str) -> list[Span]:
-        from pii.recognizers import FORMAT, LANGUAGE, LEFT
-
-        results = self.engine.analyze(text, LANGUAGE, entities=self.entities)
-        return [
-            Span(
-                result.start,
-                result.end,
-                result.entity_type,
-                float(result.score),
-                result.recognition_metadata["recognizer_name"],
-                result.recognition_metadata.get(FORMAT, ""),
-                result.recognition_metadata.get(LEFT, ""),
-            )
-            for result in results
-        ]
+        """(row, spans) of every text that has any, in row order; `left` of a span says why it stays in the text."""
+        return [(row, document.spans) for row, document in self._read(column, [None] * len(column)).items()]
 
     def redact_column(
         self, column: pa.StringArray, documents: Sequence[str | None]
-    ) -> tuple[pa.StringArray, list[Redaction]]:
-        """The column with its personal information replaced, and the redactions in row and text order.
+    ) -> tuple[pa.StringArray, list[Finding]]:
+        """The column with its personal information replaced, and the findings in row and text order.
 
         `documents` are the rows' ids, which choose among the synthetic IP addresses. Texts without redactions are the
         same bytes as before; where no text has any, the column is the same object.
         """
-        redactions: list[Redaction] = []
-        changed = np.zeros(len(column), dtype=np.bool_)
-        texts = []
-        for row, spans in self.find(column):
-            text = column[row].as_py()
-            values = replacements(text, spans, documents[row] or "")
-            changed[row] = True
-            texts.append(replace(text, spans, values))
-            redactions += [
-                Redaction(row, span, value, self._hmac(text[span.start : span.end]))
-                for span, value in zip(spans, values, strict=True)
-            ]
-        if not redactions:
-            return column, []
-        return pc.replace_with_mask(column, pa.array(changed), pa.array(texts, pa.string())), redactions
+        found = self._read(column, documents)
+        findings = [
+            Finding(row, span, value, self._hmac(document.text[span.start : span.end]))
+            for row, document in found.items()
+            for span, value in zip(document.spans, document.values, strict=True)
+        ]
+        changed = [row for row, document in found.items() if document.is_changed]
+        if not changed:
+            return column, findings
+        mask = np.zeros(len(column), dtype=np.bool_)
+        mask[changed] = True
+        texts = pa.array([found[row].redacted() for row in changed], pa.string())
+        return pc.replace_with_mask(column, pa.array(mask), texts), findings
 
-    def redact(self, text: str, document: str = "") -> tuple[str, list[Redaction]]:
-        """One text redacted, and its redactions."""
-        column, redactions = self.redact_column(pa.array([text], pa.string()), [document])
-        return column[0].as_py(), redactions
+    def redact(self, text: str, document: str = "") -> tuple[str, list[Finding]]:
+        """One text redacted, and its findings."""
+        column, findings = self.redact_column(pa.array([text], pa.string()), [document])
+        return column[0].as_py(), findings
+
+    def _read(self, column: pa.StringArray, documents: Sequence[str | None]) -> dict[int, _Document]:
+        found: dict[int, _Document] = {}
+        for row, text, spans in self._find(column, [reader.pieces(column) for reader in self.readers]):
+            found[row] = _Document(text, documents[row] or "", spans)
+        again = [document for document in found.values() if document.is_changed]
+        for _ in range(ROUNDS):
+            if not again:
+                break
+            texts = pa.array([document.redacted() for document in again], pa.string())
+            touched = _touched([reader.pieces(texts) for reader in self.readers], [d.places() for d in again])
+            again = [again[row] for row, _, spans in self._find(texts, touched) if again[row].add(spans)]
+        return found
+
+    def _find(self, column: pa.StringArray, pieces: Sequence[Sequence[Piece]]) -> Iterator[tuple[int, str, list[Span]]]:
+        """(row, its text, its judged spans) for every row in whose pieces, a list a reader, something stands."""
+        read = [pair for reader, its in zip(self.readers, pieces, strict=True) for pair in reader.read(its)]
+        read = [pair for pair in read if pair[1].score >= self.thresholds.get(pair[1].entity, 0.0)]
+        read.sort(key=lambda pair: pair[0])  # stable
+        for row, pairs in groupby(read, key=lambda pair: pair[0]):
+            text = column[row].as_py()
+            spans = [span for _, span in pairs if self._counts(text, span)]
+            if spans:
+                spans = resolve([mend(text, span) for span in spans], text)
+                yield row, text, judge(text, spans, self.policy)
+
+    def _counts(self, text: str, span: Span) -> bool:
+        """Whether an entity that is asked for is found, and not what an earlier redaction wrote."""
+        if span.entity in ENTITIES and span.entity not in self.entities:
+            return False
+        if text[span.start : span.end] in SYNTHETIC:
+            return False
+        near = max(0, span.start - 42)
+        return not any(
+            placeholder.start() < span.end and span.start < placeholder.end()
+            for placeholder in _PLACEHOLDER.finditer(text, near, span.end + 42)
+        )
 
     def _hmac(self, value: str) -> str | None:
         return hmac.new(self.hmac_key, value.encode(), "sha256").hexdigest() if self.hmac_key else None
+
+
+class _Document:
+    """A text, the spans found in it, and what stands for them."""
+
+    def __init__(self, text: str, document: str, spans: list[Span]) -> None:
+        self.text = text
+        self.placeholders = Placeholders(document)
+        self.spans = spans
+        self.values = [self._value(span) for span in spans]
+
+    @property
+    def is_changed(self) -> bool:
+        return any(value is not None for value in self.values)
+
+    def redacted(self) -> str:
+        """The text with the values replaced."""
+        done = self._redacted()
+        return replace(self.text, [span for span, _ in done], [value for _, value in done])
+
+    def places(self) -> list[tuple[int, int]]:
+        """Code points [start, end) of every replacement in the redacted text."""
+        moved, result = 0, []
+        for span, value in self._redacted():
+            start = span.start + moved
+            result.append((start, start + len(value)))
+            moved += len(value) - (span.end - span.start)
+        return result
+
+    def add(self, later: Sequence[Span]) -> bool:
+        """Take up what was found in the redacted text and is to be redacted; False where that is nothing."""
+        new, moves = [], self._moves()
+        for span in later:
+            if not span.left:
+                by = moves[1][bisect_right(moves[0], span.start)]
+                new.append(span._replace(start=span.start - by, end=span.end - by))
+        if not new:
+            return False
+        ends = [span.end for span in new]
+        kept = []
+        for span, value in zip(self.spans, self.values, strict=True):
+            first = bisect_right(ends, span.start)
+            if first == len(new) or new[first].start >= span.end:
+                kept.append((span, value))
+        merged = sorted([*kept, *((span, self._value(span)) for span in new)], key=lambda pair: pair[0])
+        self.spans, self.values = [span for span, _ in merged], [value for _, value in merged]
+        return True
+
+    def _moves(self) -> tuple[list[int], list[int]]:
+        """Ends of the replacements in the redacted text, and how far what follows each of 0, 1, ... of them moved."""
+        ends, moved = [], [0]
+        for (_, end), (span, _) in zip(self.places(), self._redacted(), strict=True):
+            ends.append(end)
+            moved.append(end - span.end)
+        return ends, moved
+
+    def _redacted(self) -> list[tuple[Span, str]]:
+        return [(span, value) for span, value in zip(self.spans, self.values, strict=True) if value is not None]
+
+    def _value(self, span: Span) -> str | None:
+        if span.left:
+            return None
+        value = self.text[span.start : span.end]
+        return quoted(self.text, span, self.placeholders.of(value, span.entity))
+
+
+def _touched(pieces: Sequence[Sequence[Piece]], places: Sequence[Sequence[tuple[int, int]]]) -> list[list[Piece]]:
+    """Of each reader's pieces those that a replacement touches, or a piece of any reader that one touches."""
+    sorted_pieces = sorted(((piece, reader) for reader, its in enumerate(pieces) for piece in its), key=_by_place)
+    touched: list[list[Piece]] = [[] for _ in pieces]
+    ends = [[end for _, end in its] for its in places]
+    for cluster in _clusters(sorted_pieces):
+        row, start = cluster[0][0].place.row, cluster[0][0].place.start
+        end = max(piece.place.end for piece, _ in cluster)
+        first = bisect_left(ends[row], start)
+        if first < len(places[row]) and places[row][first][0] <= end:
+            for piece, reader in cluster:
+                touched[reader].append(piece)
+    return touched
+
+
+def _by_place(pair: tuple[Piece, int]) -> tuple[int, int, int]:
+    return (pair[0].place.row, pair[0].place.start, pair[1])
+
+
+def _clusters(pieces: Iterable[tuple[Piece, int]]) -> Iterator[list[tuple[Piece, int]]]:
+    """Runs of sorted pieces that overlap one another."""
+    cluster: list[tuple[Piece, int]] = []
+    row, end = -1, -1
+    for piece, reader in pieces:
+        if cluster and (piece.place.row != row or piece.place.start >= end):
+            yield cluster
+            cluster, end = [], -1
+        cluster.append((piece, reader))
+        row, end = piece.place.row, max(end, piece.place.end)
+    if cluster:
+        yield cluster
+
+
+def _readers(
+    entities: frozenset[str], ner: NerOptions, recognizers: Sequence[Plugged], files: Sequence[str]
+) -> Iterator[Reader]:
+    """What reads the texts; imports what it needs here, as Presidio, spaCy and the model take seconds to import."""
+    from pii import windows
+    from pii.readers import Reader, WholeReader
+    from pii.recognizers import patterns
+
+    asked = [recognizer for recognizer in patterns() if entities.intersection(recognizer.supported_entities)]
+    if asked:
+        table = windows.triggers(asked)
+        yield Reader(asked, lambda column: windows.find(column, table))
+    if ner.enabled and entities:
+        from pii.ner import candidates
+        from pii.ner.model import NerModel
+        from pii.ner.recognizer import NerRecognizer
+
+        model = NerModel.load(str(model_folder(ner.model)), ner.labels, ner.device)
+        yield Reader([NerRecognizer(model)], candidates.find)
+    plugged = [build(one.name) for one in recognizers]
+    plugged += [recognizer for path in files for recognizer in read_definitions(path)]
+    if plugged:
+        yield WholeReader(plugged)
 
 
 @cache

@@ -6,12 +6,13 @@ addresses one of five synthetic private addresses. Its quirk of writing a space 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-SHORTEST = 4  # StarCoder redacts nothing of three characters or fewer
-WORDS = {"EMAIL": "<EMAIL>", "KEY": "<KEY>", "PASSWORD": "<PASSWORD>"}
+ENTITIES = ("NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY")
+NER = "NerRecognizer"  # the name of the recognizer that is a model
 IPV4 = ("172.16.31.10", "172.16.58.3", "172.16.17.32", "192.168.127.12", "192.168.3.11")
 IPV6 = (
     "fd00:c2b6:b24b:be67:2827:688d:e6a1:6a3b",
@@ -20,6 +21,9 @@ IPV6 = (
     "fc00:db20:35b:7399::5",
     "fdf8:f53e:61e4::18",
 )
+SYNTHETIC = frozenset((*IPV4, *IPV6))
+_PIECES = re.compile(r"[ \-]|\. ?|")  # what may stand between two pieces of one name
+_EDGE = re.compile(r"[\W_]*")
 
 
 class Span(NamedTuple):
@@ -34,19 +38,28 @@ class Span(NamedTuple):
     left: str = ""  # why it is found but not redacted; "" where it is redacted
 
 
-def resolve(spans: Sequence[Span]) -> list[Span]:
-    """The spans that are redacted, in text order, none overlapping another and none shorter than SHORTEST.
+def resolve(spans: Sequence[Span], text: str = "") -> list[Span]:
+    """The spans that stand, in text order, none empty and none overlapping another.
 
-    Of overlapping spans the longest stays, then the one with the higher score, then the earlier one.
+    Of overlapping spans the one whose own checksum agrees (score 1.0) stays, then one by pattern before the model's,
+    then the longest, the one with the higher score, the earlier one. A name the model found stays where others leave it
+    (`Jane Doe jane@x.org`); pieces of a name with a blank or a hyphen between them are one.
     """
     chosen: list[Span] = []
-    for cluster in _clusters(sorted(span for span in spans if span.end - span.start >= SHORTEST)):
+    for cluster in _clusters(sorted(span for span in spans if span.end > span.start)):
         kept: list[Span] = []
-        for span in sorted(cluster, key=lambda s: (s.start - s.end, -s.score, s)):
+        for span in sorted(cluster, key=_rank):
             if all(span.end <= other.start or other.end <= span.start for other in kept):
                 kept.append(span)
+            elif span.recognizer == NER and span.entity == "NAME":
+                kept += _rest(span, kept, text)
         chosen += sorted(kept)
-    return chosen
+    return _joined(chosen, text)
+
+
+def _rank(span: Span) -> tuple[bool, bool, int, float, Span]:
+    by_model = span.recognizer == NER
+    return (by_model or span.score < 1, by_model, span.start - span.end, -span.score, span)
 
 
 def _clusters(spans: list[Span]) -> Iterator[list[Span]]:
@@ -63,27 +76,65 @@ def _clusters(spans: list[Span]) -> Iterator[list[Span]]:
         yield cluster
 
 
-def replacements(text: str, spans: Sequence[Span], document: str) -> list[str]:
-    """What stands for each span; within a document equal values get equal replacements.
+def _rest(span: Span, kept: Sequence[Span], text: str) -> list[Span]:
+    """The pieces of `span` that none of `kept` covers, as far as two letters or more are left of them."""
+    pieces, position = [], span.start
+    for start, end in [*sorted((other.start, other.end) for other in kept), (span.end, span.end)]:
+        if position < min(start, span.end):
+            piece = text[position : min(start, span.end)]
+            first, last = position + _edge(piece), position + len(piece) - _edge(piece[::-1])
+            if sum(map(str.isalpha, text[first:last])) >= 2:
+                pieces.append(span._replace(start=first, end=last))
+        position = max(position, end)
+    return pieces
 
-    The n-th distinct IP address of a document gets entry (n + hash of the document's id) mod 5 of its list, so up to
-    five addresses stay told apart, and one address is not written the same all over the corpus.
-    """
-    first = blake2b(document.encode(), digest_size=8).digest()[0]
-    given: dict[str, str] = {}
-    seen = {"ipv4": 0, "ipv6": 0}
-    result = []
+
+def _edge(piece: str) -> int:
+    """How many characters that are no letter and no digit `piece` starts with."""
+    match = _EDGE.match(piece)
+    return match.end() if match else 0
+
+
+def _joined(spans: list[Span], text: str) -> list[Span]:
+    """Neighbouring pieces of a name as one."""
+    result: list[Span] = []
     for span in spans:
-        if span.entity != "IP_ADDRESS":
-            result.append(WORDS[span.entity])
-            continue
-        value = text[span.start : span.end]
-        if value not in given:
-            addresses = IPV4 if span.format == "ipv4" else IPV6
-            given[value] = addresses[(first + seen[span.format]) % len(addresses)]
-            seen[span.format] += 1
-        result.append(given[value])
+        last = result[-1] if result else None
+        if (
+            last is not None
+            and span.entity == last.entity == "NAME"
+            and span.left == last.left
+            and span.start - last.end <= 2
+            and _PIECES.fullmatch(text[last.end : span.start])
+        ):
+            result[-1] = last._replace(end=span.end, score=max(span.score, last.score))
+        else:
+            result.append(span)
     return result
+
+
+class Placeholders:
+    """What stands for the values of one document: equal values get equal placeholders.
+
+    Values of an entity are not told apart, as in StarCoder's, but for IP addresses: the n-th distinct one of a document
+    gets entry (n + hash of the document's id) mod 5 of its list, so up to five stay told apart, and one address is not
+    written the same all over the corpus.
+    """
+
+    def __init__(self, document: str) -> None:
+        self.first = blake2b(document.encode(errors="replace"), digest_size=8).digest()[0]
+        self.given: dict[str, str] = {}
+        self.seen = {"ipv4": 0, "ipv6": 0}
+
+    def of(self, value: str, entity: str) -> str:
+        """The placeholder of a value."""
+        if entity != "IP_ADDRESS":
+            return f"<{entity}>"
+        if value not in self.given:
+            family, addresses = ("ipv6", IPV6) if ":" in value else ("ipv4", IPV4)
+            self.given[value] = addresses[(self.first + self.seen[family]) % len(addresses)]
+            self.seen[family] += 1
+        return self.given[value]
 
 
 def replace(text: str, spans: Sequence[Span], values: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
-"""The redaction stage: personal information and secrets in `text` are replaced, each redaction is one decision.
+"""The redaction stage: personal information and secrets in `text` are replaced; everything found is one decision.
 
-A decision says what was found, where, how sure, by whom and what stands there now; never the value. With a key file it
-holds the value's HMAC, so that one leaked secret can be followed through a corpus by whoever has the key.
+A decision says what was found, where, how sure and by whom, and what stands there now, or why it was left; never the
+value. With a key file it holds the value's HMAC, so that one leaked secret can be followed through a corpus by whoever
+has the key.
 """
 
 from __future__ import annotations
@@ -10,62 +11,125 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import pyarrow as pa
+from pydantic import field_validator
 
-from pii.redact import Redactor
+from pii.options import NerOptions, Plugged
+from pii.plugins import build
+from pii.policy import Policy
+from pii.redact import Finding, Redactor
+from pii.spans import ENTITIES
 from pipeline import schema
 from pipeline.decisions import NO_DECISIONS, decide
 from pipeline.errors import UsageError
 from pipeline.side import Side
-from pipeline.stage import PLACEMENT, Outcome, Stage
+from pipeline.stage import PLACEMENT, ContentFile, Outcome, Stage
 
 SHORTEST_KEY = 16  # bytes; HMAC-SHA256 under a shorter key can be undone by trying e-mail addresses
 
-Entity = Literal["EMAIL", "IP_ADDRESS", "KEY", "PASSWORD"]
+Entity = Literal["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"]
 
 
 class Redact(Stage):
-    """Replaces e-mail addresses, public IP addresses, keys and passwords (StarCoder paper, section 4; patterns)."""
+    """Replaces names, e-mail addresses, IP addresses, user names, passwords and keys (StarCoder paper, section 4)."""
 
     takes: ClassVar[pa.Schema] = schema.needs(schema.DOCUMENT, "id", "repo", "path", "text")
     gives: ClassVar[pa.Schema] = takes
     writes: ClassVar[frozenset[str]] = frozenset({"text"})
+    revision: ClassVar[int] = 2
     reasons: ClassVar[dict[str, str]] = {
+        "name": "a person's name was replaced",
         "email": "an e-mail address was replaced",
-        "ip_address": "a public IP address ({format}) was replaced by a synthetic private one",
+        "ip_address": "an IP address ({format}) was replaced by a synthetic private one",
+        "username": "a user name ({format}) was replaced",
+        "password": "a password ({format}) was replaced",
         "key": "a secret ({format}) was replaced",
-        "password": "the password in a URL was replaced",
+        "custom": "a value that a recognizer of your own calls {entity} was replaced",
+        "left_license_holder": "a {entity} was left, as the licence requires the line of its holder to stay",
+        "left_example": "a {entity} was left, as it says itself that it is an example",
+        "left_private_address": "an IP address was left, as it leads to no one: private, loopback or a netmask",
+        "left_public_service": "an IP address was left, as it is a well-known name server's",
+        "left_generic_account": "a user name was left, as every system has such an account",
     }
     depends: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "tldextract")
 
-    entities: list[Entity] = ["EMAIL", "IP_ADDRESS", "KEY", "PASSWORD"]
+    entities: list[Entity] = ["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"]
+    thresholds: dict[str, float] = {}  # entity -> the least score that counts; others count as found
+    policy: Policy = Policy()
+    ner: NerOptions = NerOptions()
+    recognizers: list[Plugged] = []  # Presidio recognizers of your own, written package.module:Class
+    recognizer_files: list[ContentFile] = []  # Presidio's YAML definitions of pattern recognizers
     hmac_key: Annotated[str | None, PLACEMENT] = None  # a file of 16 bytes or more, kept outside the run
 
+    @field_validator("thresholds")
+    @classmethod
+    def _shares(cls, value: dict[str, float]) -> dict[str, float]:
+        for entity, least in value.items():
+            if not 0 <= least <= 1:
+                raise ValueError(f"the threshold of {entity} must lie between 0 and 1")
+        return value
+
+    @field_validator("recognizers")
+    @classmethod
+    def _buildable(cls, value: list[Plugged]) -> list[Plugged]:
+        for plugged in value:
+            build(plugged.name)
+        return value
+
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
-        redactor = side.load(f"redactor {self.model_dump_json()}", self._redactor)
+        redactor = side.load(f"redactor {self.model_dump_json()}", self.redactor)
         column = shard.column("text").combine_chunks()
-        texts, redactions = redactor.redact_column(column, shard.column("id").to_pylist())
-        if not redactions:
+        texts, findings = redactor.redact_column(column, shard.column("id").to_pylist())
+        if not findings:
             return Outcome(shard, NO_DECISIONS)
-        spans = [redaction.span for redaction in redactions]
-        decisions = decide(
-            shard,
-            [redaction.row for redaction in redactions],
-            "redact",
-            [span.entity.lower() for span in spans],
-            [{"format": span.format} for span in spans],
-            entity=[span.entity for span in spans],
-            start=[span.start for span in spans],
-            end=[span.end for span in spans],
-            score=[span.score for span in spans],
-            recognizer=[span.recognizer for span in spans],
-            replacement=[redaction.replacement for redaction in redactions],
-            value_hmac=[redaction.value_hmac for redaction in redactions],
+        decisions = pa.concat_tables(
+            [
+                _decide(shard, "redact", [one for one in findings if one.replacement is not None]),
+                _decide(shard, "note", [one for one in findings if one.replacement is None]),
+            ]
         )
         index = shard.schema.get_field_index("text")
         return Outcome(shard.set_column(index, shard.schema.field(index), texts), decisions)
 
-    def _redactor(self) -> Redactor:
-        return Redactor(self.entities, None if self.hmac_key is None else _read_key(self.hmac_key))
+    def redactor(self) -> Redactor:
+        """What the stage works with; UsageError where its key or a file cannot be read."""
+        key = None if self.hmac_key is None else _read_key(self.hmac_key)
+        try:
+            return Redactor(
+                self.entities,
+                key,
+                thresholds=self.thresholds,
+                ner=self.ner,
+                policy=self.policy,
+                recognizers=self.recognizers,
+                recognizer_files=self.recognizer_files,
+            )
+        except ValueError as error:
+            raise UsageError(f"the redactor cannot be made: {error}.") from None
+
+
+def _decide(shard: pa.Table, action: str, findings: list[Finding]) -> pa.Table:
+    spans = [finding.span for finding in findings]
+    return decide(
+        shard,
+        [finding.row for finding in findings],
+        action,
+        [_reason(finding) for finding in findings],
+        [{"format": span.format, "entity": span.entity} for span in spans],
+        entity=[span.entity for span in spans],
+        start=[span.start for span in spans],
+        end=[span.end for span in spans],
+        score=[span.score for span in spans],
+        recognizer=[span.recognizer for span in spans],
+        replacement=[finding.replacement for finding in findings],
+        value_hmac=[finding.value_hmac for finding in findings],
+    )
+
+
+def _reason(finding: Finding) -> str:
+    span = finding.span
+    if finding.replacement is None:
+        return f"left_{span.left}"
+    return span.entity.lower() if span.entity in ENTITIES else "custom"
 
 
 def _read_key(path: str) -> bytes:

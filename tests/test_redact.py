@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pii import windows
-from pii.redact import Redaction, Redactor, mask
-from pii.spans import IPV4, Span, replace, replacements, resolve
+from pii.options import NerOptions
+from pii.readers import Piece, Place
+from pii.redact import Finding, Redactor, mask
+from pii.spans import IPV4, SYNTHETIC, Placeholders, Span, replace, resolve
 from pii.stage import Redact
 from pipeline import schema
 from pipeline.errors import UsageError
@@ -67,7 +68,7 @@ GAPS = [
 
 @pytest.fixture(scope="module")
 def redactor() -> Redactor:
-    return Redactor()
+    return Redactor(ner=NerOptions(enabled=False))  # by pattern: what the model finds changes as it is trained
 
 
 def column(texts: Sequence[str | None]) -> pa.StringArray:
@@ -84,48 +85,76 @@ relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 @given(st.lists(st.one_of(texts, st.none()), max_size=4))
 def test_windows_lose_and_invent_nothing(redactor: Redactor, rows: list[str | None]) -> None:
     """The reference: the recognizers on each whole text."""
-    whole = [(row, resolve(redactor._analyze(text))) for row, text in enumerate(rows) if text]
-    assert redactor.find(column(rows)) == [(row, spans) for row, spans in whole if spans]
+    whole = [
+        (row, {span[:3] for _, span in redactor.readers[0].read([Piece(Place(0, 0, len(text)), text)])})
+        for row, text in enumerate(rows)
+        if text
+    ]
+    found = redactor.readers[0].read(redactor.readers[0].pieces(column(rows)))
+    by_row: dict[int, set[tuple[int, int, str]]] = {}
+    for row, span in found:
+        by_row.setdefault(row, set()).add(span[:3])
+    assert by_row == {row: spans for row, spans in whole if spans}
 
 
 @relaxed
 @given(st.lists(texts, max_size=4), st.integers(0, 3))
-def test_a_window_is_a_piece_of_its_text(redactor: Redactor, rows: list[str], skipped: int) -> None:
+def test_a_piece_stands_where_it_says(redactor: Redactor, rows: list[str], skipped: int) -> None:
     sliced = column(rows)[skipped:]  # Arrow slices share buffers
-    found = windows.find(sliced, redactor.anchors)
-    pieces = found.text.split(windows.SEPARATOR) if "\0" not in "".join(rows) else []
-    for piece, row, start, origin in zip(pieces, found.rows, found.starts, found.origins, strict=False):
-        assert found.text[start : start + len(piece)] == piece
-        assert rows[skipped + row][origin : origin + len(piece)] == piece
+    for place, text in redactor.readers[0].pieces(sliced):
+        assert rows[skipped + place.row][place.start : place.end] == text
+
+
+def made(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.replacement is not None]
 
 
 @relaxed
 @given(texts)
 def test_text_outside_the_spans_is_unchanged(redactor: Redactor, text: str) -> None:
-    redacted, redactions = redactor.redact(text, "doc")
+    redacted, findings = redactor.redact(text, "doc")
     rebuilt, position = "", 0
-    for redaction in redactions:
-        rebuilt += text[position : redaction.span.start] + redaction.replacement
-        position = redaction.span.end
+    for finding in made(findings):
+        rebuilt += text[position : finding.span.start] + str(finding.replacement)
+        position = finding.span.end
     assert redacted == rebuilt + text[position:]
 
 
 @relaxed
-@given(st.lists(st.tuples(st.sampled_from(GAPS[:-1]), st.sampled_from(FRAGMENTS)), max_size=8))
-def test_redacting_twice_changes_nothing(redactor: Redactor, pairs: list[tuple[str, str]]) -> None:
-    once, _ = redactor.redact("".join(gap + fragment for gap, fragment in pairs), "doc")
-    assert redactor.redact(once, "doc") == (once, [])
+@given(texts)
+def test_redacting_twice_changes_nothing(redactor: Redactor, text: str) -> None:
+    once, _ = redactor.redact(text, "doc")
+    again, findings = redactor.redact(once, "doc")
+    assert again == once
+    assert made(findings) == []
+
+
+@pytest.mark.parametrize("entity", ["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"])
+@pytest.mark.parametrize(
+    "around", ["{}", "password = '{}'", "<{}>", "by {} ({})", "https://{}:{}@h.com", '{{"api_key": "{}"}}']
+)
+def test_what_redaction_writes_is_not_found_again(redactor: Redactor, entity: str, around: str) -> None:
+    for value in SYNTHETIC if entity == "IP_ADDRESS" else [f"<{entity}>"]:
+        text = around.replace("{{", "{").replace("}}", "}").replace("{}", value)
+        assert made(redactor.redact(text)[1]) == []
 
 
 def test_each_entity_has_its_replacement(redactor: Redactor) -> None:
     text = f"🙂 jane@gmail.com\n{GITHUB}\npostgres://app:hunter22@db.example.net\nعربي {PEM}\0"
-    redacted, redactions = redactor.redact(text)
+    redacted, findings = redactor.redact(text)
     assert redacted == (
         "🙂 <EMAIL>\n<KEY>\npostgres://app:<PASSWORD>@db.example.net\n"
         "عربي -----BEGIN PRIVATE " + "KEY-----\n<KEY>\n-----END PRIVATE KEY-----\0"
     )
-    assert [r.span.entity for r in redactions] == ["EMAIL", "KEY", "PASSWORD", "KEY"]
-    assert text[redactions[0].span.start : redactions[0].span.end] == "jane@gmail.com"
+    assert [finding.span.entity for finding in made(findings)] == ["EMAIL", "KEY", "PASSWORD", "KEY"]
+    assert text[findings[0].span.start : findings[0].span.end] == "jane@gmail.com"
+
+
+def test_equal_values_get_equal_placeholders(redactor: Redactor) -> None:
+    text = "jane@gmail.com 93.184.216.34 max@gmail.com 93.184.216.35 jane@gmail.com 93.184.216.34"
+    first, one, second, other, third, same = redactor.redact(text, "doc")[0].split()
+    assert first == second == third == "<EMAIL>"
+    assert one == same != other
 
 
 def test_an_address_is_the_same_in_its_document_and_others_differ(redactor: Redactor) -> None:
@@ -138,28 +167,57 @@ def test_an_address_is_the_same_in_its_document_and_others_differ(redactor: Reda
 
 
 spans = st.builds(
-    lambda start, length, entity, score: Span(start, start + length, entity, score, "R", "ipv4"),
+    lambda start, length, entity, score, by: Span(start, start + length, entity, score, by, "ipv4"),
     st.integers(0, 40),
     st.integers(1, 12),
-    st.sampled_from(["EMAIL", "KEY", "IP_ADDRESS"]),
+    st.sampled_from(["EMAIL", "KEY", "IP_ADDRESS", "NAME"]),
     st.sampled_from([0.5, 1.0]),
+    st.sampled_from(["EmailRecognizer", "NerRecognizer"]),
 )
 
 
 @given(st.lists(spans, max_size=12))
-def test_overlaps_are_resolved_longest_first(found: list[Span]) -> None:
-    kept = resolve(found)
-    assert all(left.end <= right.start for left, right in pairwise(kept))
-    assert all(span.end - span.start >= 4 for span in kept)
-    for span in set(found) - set(kept):
-        rivals = [other for other in kept if other.start < span.end and span.start < other.end]
-        assert span.end - span.start < 4 or any(
-            (other.end - other.start, other.score) >= (span.end - span.start, span.score) for other in rivals
-        )
+def test_what_stands_overlaps_nothing_and_covers_what_was_found(found: list[Span]) -> None:
     text = "x" * 60
-    assert len(replace(text, kept, replacements(text, kept, "d"))) == 60 + sum(
-        len(value) - (span.end - span.start) for span, value in zip(kept, replacements(text, kept, "d"), strict=True)
+    kept = resolve(found, text)
+    assert all(left.end <= right.start for left, right in pairwise(kept))
+    assert all(any(one.start < span.end and span.start < one.end for one in kept) for span in found)
+    values = [Placeholders("d").of(text[span.start : span.end], span.entity) for span in kept]
+    assert len(replace(text, kept, values)) == 60 + sum(
+        len(value) - (span.end - span.start) for span, value in zip(kept, values, strict=True)
     )
+
+
+def span(start: int, end: int, entity: str, score: float, by: str = "Pattern") -> Span:
+    return Span(start, end, entity, score, by, "f")
+
+
+TEXT = "Jane Doe jane@x.org Max Muster 123"
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        # A checksum counts more than length, a pattern more than the model, length more than the score.
+        ([span(0, 8, "KEY", 0.9), span(5, 8, "KEY", 1.0)], [(5, 8, "KEY")]),
+        ([span(0, 4, "KEY", 0.5), span(0, 8, "PASSWORD", 0.9, "NerRecognizer")], [(0, 4, "KEY")]),
+        ([span(0, 8, "KEY", 0.5), span(0, 4, "PASSWORD", 0.9)], [(0, 8, "KEY")]),
+        # What the model took for one name is a name and an address, and another name.
+        (
+            [span(0, 30, "NAME", 0.9, "NerRecognizer"), span(9, 19, "EMAIL", 0.9)],
+            [(0, 8, "NAME"), (9, 19, "EMAIL"), (20, 30, "NAME")],
+        ),
+        # Pieces of a name are one.
+        ([span(0, 4, "NAME", 0.9, "NerRecognizer"), span(5, 8, "NAME", 0.8, "NerRecognizer")], [(0, 8, "NAME")]),
+        (
+            [span(0, 8, "NAME", 0.9, "NerRecognizer"), span(20, 30, "NAME", 0.8, "NerRecognizer")],
+            [(0, 8, "NAME"), (20, 30, "NAME")],
+        ),
+    ],
+)
+def test_which_of_overlapping_spans_stands(found: list[Span], kept: list[tuple[int, int, str]]) -> None:
+    assert [one[:3] for one in resolve(found, TEXT)] == kept
+    assert [one[:3] for one in resolve(found[::-1], TEXT)] == kept
 
 
 @pytest.mark.parametrize(
@@ -175,14 +233,20 @@ def test_overlaps_are_resolved_longest_first(found: list[Span]) -> None:
         "eyJ." * 250_000,
         ("-----BEGIN PRIVATE " + "KEY-----") * 60_000,
         ("-----BEGIN PRIVATE " + "KEY-----" + "A" * 50 + " " * 30_000 + "-----END ") * 30,
-        " ".join(f"user{number}@host.com" for number in range(20_000)),
+        " ".join(f"user{number}@host.com" for number in range(100_000)),
+        "password = '" * 150_000,
+        "Copyright (c) 2010 Jane Doe, " * 60_000,
+        "by Jane Doe <jane@gmail.com>, " * 20_000,
+        "\\u00" * 300_000,
+        "/home/" * 300_000,
+        "<EMAIL>" * 200_000,
     ],
     ids=lambda text: text[:12],
 )
 def test_no_text_makes_it_slow(redactor: Redactor, text: str) -> None:
     started = time.process_time()
     redactor.redact(text)
-    assert time.process_time() - started < 10  # a quadratic step would take minutes
+    assert time.process_time() - started < 20  # a quadratic step would take minutes
 
 
 def test_nothing_connects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +265,9 @@ def test_an_excerpt_is_masked() -> None:
 
 
 def test_only_the_asked_entities_are_redacted() -> None:
-    assert Redactor(["KEY"]).redact(f"jane@gmail.com {GITHUB}")[0] == "jane@gmail.com <KEY>"
+    assert (
+        Redactor(["KEY"], ner=NerOptions(enabled=False)).redact(f"jane@gmail.com {GITHUB}")[0] == "jane@gmail.com <KEY>"
+    )
 
 
 def shard(texts: list[str | None]) -> pa.Table:
@@ -218,23 +284,25 @@ def shard(texts: list[str | None]) -> pa.Table:
 
 
 def test_the_stage_replaces_and_records(run_stage: Callable) -> None:
-    table = shard(["x = 1\n", "# jane@gmail.com\nx = '93.184.216.34'\n", "", None])
+    table = shard(["x = 1\n", "# jane@gmail.com 10.0.0.1\nx = '93.184.216.34'\n", "", None])
     outcome = run_stage(Redact(), [table])[0]
     kept, decisions = outcome.kept, outcome.decisions.to_pylist()
     assert kept.schema.equals(table.schema)
     assert kept["text"].to_pylist()[0::2] == ["x = 1\n", ""]
-    assert kept["text"].to_pylist()[1].startswith("# <EMAIL>\nx = '1")
+    assert kept["text"].to_pylist()[1].startswith("# <EMAIL> 10.0.0.1\nx = '1")
     assert outcome.decisions.schema.equals(schema.DECISION)
     assert [(d["id"][-1], d["action"], d["reason"], d["entity"], d["start"], d["end"]) for d in decisions] == [
         ("1", "redact", "email", "EMAIL", 2, 16),
-        ("1", "redact", "ip_address", "IP_ADDRESS", 22, 35),
+        ("1", "redact", "ip_address", "IP_ADDRESS", 31, 44),
+        ("1", "note", "left_private_address", "IP_ADDRESS", 17, 25),
     ]
     assert decisions[0]["recognizer"] == "EmailRecognizer"
-    assert decisions[0]["replacement"] == "<EMAIL>"
+    assert [d["replacement"] for d in decisions][0::2] == ["<EMAIL>", None]
     assert decisions[0]["value_hmac"] is None
     assert 0 < decisions[0]["score"] <= 1
     assert "gmail" not in str(decisions)
-    assert Redact().explain(decisions[1]) == "a public IP address (ipv4) was replaced by a synthetic private one"
+    assert Redact().explain(decisions[1]) == "an IP address (ipv4) was replaced by a synthetic private one"
+    assert Redact().explain(decisions[2]).startswith("an IP address was left")
 
 
 def test_a_shard_without_findings_is_passed_through(side: Side) -> None:
@@ -269,7 +337,6 @@ def test_a_bad_key_file_is_refused(side: Side, tmp_path: Path, content: bytes | 
         Redact(hmac_key=str(key)).apply(shard(["x"]), side)
 
 
-def test_a_redaction_holds_no_value(redactor: Redactor) -> None:
-    redactions: list[Redaction] = redactor.redact(f"{GITHUB} jane@gmail.com")[1]
-    assert GITHUB not in repr(redactions)
-    assert "jane" not in repr(redactions)
+def test_a_finding_holds_no_value(redactor: Redactor) -> None:
+    findings = redactor.redact(f"{GITHUB} jane@gmail.com 10.0.0.1")[1]
+    assert not any(value in repr(findings) for value in (GITHUB, "jane", "10.0.0.1"))
