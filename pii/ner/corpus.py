@@ -1,7 +1,8 @@
 """Synthetic training data of the NER model: people, accounts and secrets set into real code, and what looks like them.
 
 A document is a filled template (a comment in the style of a language, or lines of a file as they are) between lines of
-a real package. Half of the templates hold nothing to find. `train` and `dev` share no template, no name and no package.
+a real package. Half of the templates hold nothing to find. An example is what the candidate scan cuts out of a document,
+as the model gets it; some documents stay whole. `train` and `dev` share no template, no name and no package.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pii.ner import carriers, templates
+import pyarrow as pa
+
+from pii.ner import candidates, carriers, templates
 from pii.ner.fillers import Fillers
 from pii.ner.names import Split
 from pii.ner.templates import Filled, Template
 
 _NEGATIVE = 0.5  # share of documents made of a template without entities
-_LONGEST = 700  # characters
+_WHOLE = 0.1  # share of documents that are not cut
+_BATCH = 256  # documents that are scanned together
 
 
 class Example(NamedTuple):
@@ -90,10 +94,36 @@ _ANY = (*_PY, *_C, "json", "yaml", "md", "rst", "txt", "html", "xml", "po", "csv
 def examples(seed: int, split: Split) -> Iterator[Example]:
     """Endless examples, the same ones for a seed and split (and the same installed packages)."""
     rng = random.Random(f"{split} {seed}")
+    for batch in _batches(rng, split):
+        yield from _cut([document for document in batch if rng.random() >= _WHOLE])
+        for text, spans in batch[:: round(1 / _WHOLE)]:
+            yield Example(text, tuple(spans))
+
+
+def documents(seed: int, split: Split) -> Iterator[Filled]:
+    """Endless whole documents: what the scan's recall is measured on."""
+    for batch in _batches(random.Random(f"{split} {seed}"), split):
+        yield from batch
+
+
+def _batches(rng: random.Random, split: Split) -> Iterator[list[Filled]]:
     writer = _Writer(split)
     while True:
-        text, spans = writer.document(rng)
-        yield Example(text, tuple(spans))
+        yield [writer.document(rng) for _ in range(_BATCH)]
+
+
+def _cut(batch: list[Filled]) -> Iterator[Example]:
+    """The windows of documents; one that cuts an entity in two is left out."""
+    found = candidates.find(pa.array([document.text for document in batch], pa.string()))
+    ends = [*(found.starts[1:] - len(candidates.SEPARATOR)), len(found.text) - len(candidates.SEPARATOR)]
+    for row, start, end, origin in zip(
+        found.rows.tolist(), found.starts.tolist(), ends, found.origins.tolist(), strict=True
+    ):
+        text = found.text[start : int(end)]
+        last = origin + len(text)
+        inside = [span for span in batch[row].spans if span[0] < last and span[1] > origin]
+        if all(origin <= first and stop <= last for first, stop, _ in inside):
+            yield Example(text, tuple((first - origin, stop - origin, entity) for first, stop, entity in inside))
 
 
 class _Writer:
