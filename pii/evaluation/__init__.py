@@ -1,0 +1,1 @@
+"""The labelled sets that redaction is measured on, and the code that measures: see pii/evaluate.py."""
