@@ -18,7 +18,9 @@ from presidio_analyzer import (
 )
 from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
 
+from pii.recognizers.assignment import AssignmentRecognizer
 from pii.recognizers.base import FORMAT, LANGUAGE, LEFT, Found, Recognizer
+from pii.recognizers.command import CommandRecognizer
 from pii.recognizers.email import EmailRecognizer
 from pii.recognizers.ip_address import IpAddressRecognizer
 from pii.recognizers.private_key import PrivateKeyRecognizer
@@ -29,6 +31,8 @@ __all__ = [
     "FORMAT",
     "LANGUAGE",
     "LEFT",
+    "AssignmentRecognizer",
+    "CommandRecognizer",
     "EmailRecognizer",
     "Found",
     "IpAddressRecognizer",
@@ -66,6 +70,8 @@ def patterns() -> list[Recognizer]:
         UrlPasswordRecognizer(),
         SecretRecognizer(),
         PrivateKeyRecognizer(),
+        AssignmentRecognizer(),
+        CommandRecognizer(),
     ]
 
 

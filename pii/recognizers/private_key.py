@@ -1,4 +1,4 @@
-"""Private keys in PEM blocks."""
+"""Private keys in PEM blocks, in files and in string literals of any language."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from pii.recognizers.base import Found, Recognizer
 
+# RSA, EC, DSA, OPENSSH, ENCRYPTED, PGP ... BLOCK, SSH2 ENCRYPTED, and none of these.
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_REACH = 32000  # less than windows.PEM_REACH
-# Around the body, in a file and in string literals: white space, written-out newlines, quotes, commas.
-_PEM_EDGE = re.compile(r"(?:\s|\\[nr]|[\"'`,])*")
-_PEM_EDGE_BACKWARDS = re.compile(r"(?:\s|[nr]\\|[\"'`,])*")
+_BODY = re.compile(r"[A-Za-z0-9+/\\]{32}")  # JSON may write \/ for a slash
+# Around the body: white space, written-out newlines, and what ends one string literal and starts the next, be it
+# "a\n" + "b", "a\n" . "b", "a\n" \ "b" or ["a", "b"].
+_EDGE = re.compile(r"(?:\s|\\+[nr]|[\"'`,.+&\\_()\[\]])*")
+_EDGE_BACKWARDS = re.compile(r"(?:\s|[nr]\\+|[\"'`,.&\\_()\[\]]|\+(?=[\s\"'`]))*")
 
 
 class PrivateKeyRecognizer(Recognizer):
@@ -30,8 +33,8 @@ class PrivateKeyRecognizer(Recognizer):
             label = _PEM_BEGIN.match(text, begin) if begin >= 0 else None
             if label is not None:
                 body = text[label.end() : end]
-                if body.isascii() and "\0" not in body and re.search(r"[A-Za-z0-9+/]{40}", body):
-                    before, after = _length(_PEM_EDGE, body), _length(_PEM_EDGE_BACKWARDS, body[::-1])
+                if body.isascii() and "\0" not in body and _BODY.search(body):
+                    before, after = _length(_EDGE, body), _length(_EDGE_BACKWARDS, body[::-1])
                     yield Found(label.end() + before, end - after, 1.0, "private_key")
             passed = end
             end = text.find("-----END ", end + 1)

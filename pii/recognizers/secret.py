@@ -24,7 +24,9 @@ class SecretRecognizer(Recognizer):
             group = "secret" if "secret" in pattern.groupindex else 0
             for match in pattern.finditer(text):
                 span = match.span(group)
-                if span not in found and not is_made_up(match[group]):
+                if span in found or is_made_up(match[group]):
+                    continue
+                agreed = form.check is not None and form.check(match[group])
+                if agreed or not form.strict:
                     found.add(span)
-                    score = 1.0 if form.check and form.check(match[0]) else 0.95
-                    yield Found(*span, score, form.name)
+                    yield Found(*span, 1.0 if agreed else 0.95, form.name)
