@@ -123,7 +123,7 @@ def test_what_says_that_it_is_nobodys_stays(entity: str, value: str, reason: str
     text = f"x = '{value}'"
     assert judged(text, value, entity) == reason
     if reason:
-        assert judged(text, value, entity, Policy(**{LEFT[reason]: "redact"})) == ""
+        assert judged(text, value, entity, Policy.model_validate({LEFT[reason]: "redact"})) == ""
 
 
 @pytest.mark.parametrize("line", ["@author John Smith", "Signed-off-by: Alice <a@gmail.com>", "// thanks to Bob"])
