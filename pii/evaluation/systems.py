@@ -54,6 +54,12 @@ def presidio(texts: Sequence[str]) -> tuple[str, list[list[Found]]]:
     ]
 
 
+def presidio_on(documents: Sequence[Document]) -> tuple[str, Sequence[Document], list[list[Found]]]:
+    """Presidio on documents: its name, the documents, what it found."""
+    name, found = presidio([document.text for document in documents])
+    return name, documents, found
+
+
 def from_file(path: Path, documents: Sequence[Document]) -> list[list[Found]]:
     """Spans of a JSONL file, as `quarry redact --jsonl` prints it: {"id", "spans": [{"start", "end", "entity", ...}]}.
 
