@@ -3,6 +3,7 @@
     python -m pii.evaluate --repositories DIR           both sets; DIR holds bare git directories or clones
     python -m pii.evaluate --repositories DIR --clone   the commits that DIR lacks are fetched from their hosts
     python -m pii.evaluate --found NAME=FILE            spans of another system: lines like `quarry redact --jsonl`'s
+    python -m pii.evaluate --presidio MODEL --keep      Presidio with a spaCy model; kept in baselines.json
     python -m pii.evaluate --texts FILE                 writes {"id", "text"} lines for such a system to read
     python -m pii.evaluate --errors                     every miss and false alarm; of real code only masked context
     python -m pii.evaluate --write                      results.json and docs/pii-evaluation.md (`make pii-eval`)
@@ -29,22 +30,35 @@ from pii.spans import ENTITIES
 FOLDER = Path(__file__).with_name("evaluation")
 REAL = FOLDER / "real.jsonl"
 RESULTS = FOLDER / "results.json"
+BASELINES = FOLDER / "baselines.json"  # scores of other systems, which need not be run again
 PAGE = Path(__file__).parents[1] / "docs" / "pii-evaluation.md"
 CONTEXT = 40  # characters shown on either side of an error
 NAME = "Quarry, default configuration"
 
 
 def evaluate(
-    documents: Sequence[Document], found_files: Iterable[tuple[str, Path]] = (), with_presidio: bool = False
+    documents: Sequence[Document], baselines: Sequence[dict[str, Any]] = ()
 ) -> tuple[dict[str, Any], list[list[Found]]]:
-    """Contents and scores of a set, and what Quarry found; other systems are scored after it."""
-    texts = [document.text for document in documents]
-    found = systems.quarry(texts)
-    scored = [tables.Scored(NAME, documents, found)]
-    scored += [tables.Scored(name, documents, systems.from_file(path, documents)) for name, path in found_files]
-    if with_presidio:
-        scored.append(tables.Scored(*systems.presidio_on(documents)))
-    return {"contents": tables.contents(documents), "systems": [tables.summary(one) for one in scored]}, found
+    """Contents and scores of a set, and what Quarry found; `baselines` are summaries that stand beside it."""
+    found = systems.quarry([document.text for document in documents])
+    mine = tables.summary(tables.Scored(NAME, documents, found))
+    return {"contents": tables.contents(documents), "systems": [mine, *baselines]}, found
+
+
+def others(
+    documents: Sequence[Document], found_files: Iterable[tuple[str, Path]], presidio: str | None
+) -> list[dict[str, Any]]:
+    """Summaries of other systems: files of found spans, and Presidio with a spaCy model, or `none`."""
+    scored = [tables.Scored(name, documents, systems.from_file(path, documents)) for name, path in found_files]
+    if presidio:
+        name, found = systems.presidio(documents, None if presidio == "none" else presidio)
+        scored.append(tables.Scored(name, documents, found))
+    return [tables.summary(one, brief=True) for one in scored]
+
+
+def kept_of(kept: dict[str, Any], name: str, documents: Sequence[Document]) -> list[dict[str, Any]]:
+    """The kept summaries of a set that were made on these very labels."""
+    return [one for one in kept.get(name, []) if one["labels"] == tables.digest(documents)]
 
 
 def errors(documents: Sequence[Document], found: Sequence[Sequence[Found]]) -> Iterable[str]:
@@ -75,7 +89,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repositories", type=Path, help="a folder of bare git directories or clones")
     parser.add_argument("--clone", action="store_true", help="fetch the commits that are missing there")
     parser.add_argument("--found", action="append", default=[], metavar="NAME=FILE", help="spans of another system")
-    parser.add_argument("--presidio", action="store_true", help="score Presidio's own recognizers too (slow)")
+    parser.add_argument("--presidio", metavar="MODEL", help="score Presidio too, with this spaCy model, or 'none'")
+    parser.add_argument("--keep", action="store_true", help="keep what was scored of other systems in baselines.json")
     parser.add_argument("--texts", type=Path, help="write the texts of the sets for another system, and stop")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--write", action="store_true")
@@ -104,10 +119,14 @@ def main() -> None:
         return
     files = [(name, Path(path)) for name, _, path in (entry.partition("=") for entry in options.found)]
     results: dict[str, Any] = {}
+    kept = orjson.loads(BASELINES.read_bytes()) if BASELINES.exists() else {}
     for name, documents in sets.items():
-        results[name], found = evaluate(documents, files, options.presidio)
+        kept[name] = kept_of(kept, name, documents) + others(documents, files, options.presidio)
+        results[name], found = evaluate(documents, kept[name])
         if options.errors:
             print("\n".join(errors(documents, found)))
+    if options.keep:
+        BASELINES.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     if options.write:
         RESULTS.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         PAGE.write_text(tables.page(results), encoding="utf-8")

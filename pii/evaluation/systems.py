@@ -27,37 +27,44 @@ def quarry(texts: Sequence[str]) -> list[list[Found]]:
     return found
 
 
-def presidio(texts: Sequence[str]) -> tuple[str, list[list[Found]]]:
-    """Presidio's own recognizers, and which of them: with an English spaCy model where one is installed."""
-    import spacy
+def presidio(documents: Sequence[Document], model: str | None = None) -> tuple[str, list[list[Found]]]:
+    """Presidio as it comes, on the labelled parts of documents: its name, and what it found.
+
+    `model` is an English spaCy model (a name or a folder), which its default analyzer needs; without one its pattern
+    recognizers run alone. Its e-mail recognizer asks the network for a list of suffixes and goes on without.
+    """
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import NlpEngineProvider, NoOpNlpEngine
 
-    models = sorted((m for m in spacy.util.get_installed_models() if m.startswith("en_core_web")), reverse=True)
-    if models:
-        wanted = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": models[-1]}]}
+    if model:
+        wanted = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
         engine = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=wanted).create_engine())
-        name = f"Presidio's default analyzer, {models[-1]}"
+        name = f"Presidio's default analyzer, {_model_name(model)}"
     else:
         registry = RecognizerRegistry()
         registry.load_predefined_recognizers(languages=["en"])
-        for recognizer in [r for r in registry.recognizers if "PERSON" in r.supported_entities]:
-            registry.remove_recognizer(recognizer.name)
         engine = AnalyzerEngine(registry, nlp_engine=NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}]))
-        name = "Presidio's pattern recognizers (no spaCy model)"
-    return name, [
-        [
-            Found(r.start, r.end, _PRESIDIO[r.entity_type], r.score)
-            for r in engine.analyze(text, "en", entities=list(_PRESIDIO) if models else ["EMAIL_ADDRESS", "IP_ADDRESS"])
-        ]
-        for text in texts
-    ]
+        name = "Presidio's pattern recognizers"
+    entities = [entity for entity in _PRESIDIO if model or entity != "PERSON"]
+    found = []
+    for document in documents:
+        results = engine.analyze(document.text[document.start : document.end], "en", entities=entities)
+        found.append(
+            [
+                Found(document.start + r.start, document.start + r.end, _PRESIDIO[r.entity_type], r.score)
+                for r in results
+            ]
+        )
+    return name, found
 
 
-def presidio_on(documents: Sequence[Document]) -> tuple[str, Sequence[Document], list[list[Found]]]:
-    """Presidio on documents: its name, the documents, what it found."""
-    name, found = presidio([document.text for document in documents])
-    return name, documents, found
+def _model_name(model: str) -> str:
+    """The name and version a model gives itself; the folder may be called anything."""
+    meta = Path(model, "meta.json")
+    if not meta.exists():
+        return model
+    about = orjson.loads(meta.read_bytes())
+    return f"{about['lang']}_core_web_{about['name'].split('_')[2]} {about['version']}"
 
 
 def from_file(path: Path, documents: Sequence[Document]) -> list[list[Found]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,8 +35,14 @@ class Scored(NamedTuple):
     found: Sequence[Sequence[Found]]
 
 
-def summary(scored: Scored) -> dict[str, Any]:
-    """Everything the tables say of one system on one set, as JSON."""
+def digest(documents: Sequence[Document]) -> str:
+    """Tells one version of a set's labels from another."""
+    labels = sorted((document.id, document.start, document.end, document.labels) for document in documents)
+    return sha256(repr(labels).encode()).hexdigest()[:16]
+
+
+def summary(scored: Scored, brief: bool = False) -> dict[str, Any]:
+    """What the tables say of one system on one set, as JSON; `brief` leaves out languages and confusions."""
     documents = scored.documents
     by_rule = {rule: scoring.counts(documents, scored.found, rule) for rule in scoring.RULES}
     redacted = scoring.counts(documents, [[s for s in spans if s.redacted] for spans in scored.found])
@@ -49,10 +56,11 @@ def summary(scored: Scored) -> dict[str, Any]:
             "exact": _rates(by_rule["exact"][:, column]),
             "redacted": _rates(redacted[:, column]),
         }
+    short = {"system": scored.name, "labels": digest(documents), "entities": entities}
+    if brief:
+        return short
     languages = np.array([document.language for document in documents])
-    return {
-        "system": scored.name,
-        "entities": entities,
+    return short | {
         "languages": {
             str(language): {
                 entity: _rates(by_rule["overlap"][languages == language][:, column])
@@ -102,7 +110,8 @@ Written by `make pii-eval` (`pii/evaluate.py`); the numbers as JSON are in `pii/
 `pii/evaluation/`; it shares no template, name list or carrier with the training data of the model (a test compares
 them). *Real*: chunks of public repositories labelled by hand, kept as repository, commit, path and offsets. Neither is
 the set StarPII was measured on, which is closed: its figures (StarCoder paper, table 8, NER with pseudo-labels) stand
-beside ours for orientation, and equal numbers would not mean equal systems. The rules of labelling: docs/decisions/pii-labels.md.
+beside ours for orientation, and equal numbers would not mean equal systems.
+The rules of labelling, and how the sets were made: docs/decisions/pii-labels.md.
 
 **The rule.** A found span is a hit when it shares a character with a label of its entity, one to one
 (`pii/evaluation/scoring.py`); *most* asks for more than 80% of both, *exact* for the same offsets. Optional labels
