@@ -5,12 +5,13 @@ RECIPE ?= recipes/demo.yaml
 OUT ?= runs/demo
 PRESET ?= tiny
 INPUT := runs/demo-input
+REPOSITORIES ?= runs/pii-repositories
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo run report train bench docs lock clean
+.PHONY: help setup check format test demo run report train bench pii-eval docs lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 	@echo "  Variables: RECIPE=$(RECIPE) OUT=$(OUT) PRESET=$(PRESET)"
 
 setup: .venv/.installed  ## make .venv with the locked versions of everything
@@ -55,6 +56,9 @@ train: setup  ## train PRESET on OUT/dataset
 bench: setup  ## measure the stages on the demo's repositories, see benchmarks/RESULTS.md
 	@$(BIN)/python -m recipes.demo_repositories $(INPUT)
 	$(BIN)/python -m benchmarks.stages $(INPUT)/repositories.txt
+
+pii-eval: setup  ## score redaction on the labelled sets; REPOSITORIES=DIR where the real code is, or is cloned to
+	$(BIN)/python -m pii.evaluate --repositories $(REPOSITORIES) --clone --write
 
 docs: setup  ## make the pages of docs/ that are made from the code
 	$(BIN)/python -m reports.reference docs
