@@ -12,6 +12,7 @@ from pii.spans import Span
 
 _ESCAPE_CUT = re.compile(r"(?<!\\)(?:\\\\)*\\(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)?\Z")
 _ESCAPED_LETTER = re.compile(r"[nrt](?=[A-Z])")
+_WRITTEN_OUT = re.compile(r"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}")
 _HEX = re.compile(r"[0-9a-fA-F]{0,4}")
 _NUMBER = re.compile(r"[+-]?[0-9][\w.]*", re.ASCII)
 _ASSIGNED = re.compile(r"[=:(,\[{][ \t]*\Z")
@@ -28,6 +29,8 @@ def mend(text: str, span: Span) -> Span:
         sign = before[0].rpartition("\\")[2]
         if not sign and _ESCAPED_LETTER.match(text, start, end):  # \\nJane
             start += 1
+        elif not sign and _WRITTEN_OUT.match(text, start):  # u00e9
+            start -= 1
         elif sign:  # inside of \\u00e9: all of it belongs to the value
             start -= len(sign) + 1
     cut = _ESCAPE_CUT.search(text, max(start, end - 12), end)

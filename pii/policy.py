@@ -53,10 +53,10 @@ def _reason(text: str, span: Span, policy: Policy) -> str:
     value = text[span.start : span.end]
     if policy.license_holders == "leave" and span.entity in PEOPLE and is_holder(text, span.start, span.end):
         return "license_holder"
-    if span.left:
-        return span.left if getattr(policy, LEFT[span.left]) == "leave" else ""
     judged = _JUDGES.get(span.entity)
     reason = judged(value, text, span) if judged else ""
+    if span.left and not reason:
+        reason = span.left if span.left in LEFT else "example"  # what a recognizer calls a placeholder
     return reason if reason and getattr(policy, LEFT[reason]) == "leave" else ""
 
 

@@ -1,0 +1,165 @@
+"""A user's own Presidio recognizers: found, named, counted in the fingerprint, and refused with one sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from pii.options import NerOptions, Plugged
+from pii.redact import Redactor
+from pii.stage import Redact
+from pipeline.fingerprint import stage_identity
+from pipeline.side import Side
+
+MODULE = """
+from presidio_analyzer import LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
+
+
+class Badge(PatternRecognizer):
+    def __init__(self):
+        super().__init__("BADGE", patterns=[Pattern("badge", r"B-[0-9]{4}", 0.4)], context=["badge"])
+
+
+class Person(LocalRecognizer):
+    def __init__(self):
+        super().__init__(supported_entities=["PERSON"], supported_language="de")
+
+    def load(self):
+        pass
+
+    def analyze(self, text, entities, nlp_artifacts=None):
+        start = text.find("Theodora")
+        return [RecognizerResult("PERSON", start, start + 8, 0.7)] if start >= 0 else []
+
+
+class Needy(Person):
+    def __init__(self, file):
+        super().__init__()
+
+
+class Unwritten(LocalRecognizer):
+    pass
+
+
+NOTHING = 1
+"""
+YAML = """
+recognizers:
+  - name: "Plates"
+    supported_entity: "PLATE"
+    patterns: [{name: "plate", regex: "[A-Z]{2}-[0-9]{4}", score: 0.6}]
+  - name: "Titles"
+    supported_language: "de"
+    supported_entity: "TITLE"
+    deny_list: ["Freifrau"]
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    path = tmp_path / "our_recognizers.py"
+    path.write_text(MODULE)
+    (tmp_path / "broken_recognizers.py").write_text("raise RuntimeError('out of order')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield path
+    for name in ("our_recognizers", "broken_recognizers"):
+        sys.modules.pop(name, None)
+
+
+def redactor(*names: str, files: tuple[str, ...] = ()) -> Redactor:
+    plugged = [Plugged.model_validate(f"our_recognizers:{name}") for name in names]
+    return Redactor(ner=NerOptions(enabled=False), recognizers=plugged, recognizer_files=files)
+
+
+def test_a_recognizer_finds_its_own_entity_and_ours(module: Path) -> None:
+    text, findings = redactor("Badge", "Person").redact("# Theodora, B-1234, jane.roeder@gmail.com\n")
+    assert text == "# <NAME>, <BADGE>, <EMAIL>\n"
+    assert [finding.span.recognizer for finding in findings] == ["Person", "Badge", "EmailRecognizer"]
+
+
+def test_context_words_raise_the_score(module: Path) -> None:
+    found = [redactor("Badge").redact(text)[1][0].span.score for text in ("B-1234", "the badge is B-1234")]
+    assert found == [0.4, pytest.approx(0.75)]
+    strict = Redactor(
+        ner=NerOptions(enabled=False),
+        recognizers=[Plugged.model_validate("our_recognizers:Badge")],
+        thresholds={"BADGE": 0.5},
+    )
+    assert strict.redact("B-1234 and the badge B-1234")[0] != "B-1234 and the badge B-1234"
+    assert strict.redact("B-1234")[0] == "B-1234"
+
+
+def test_presidios_definitions_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text(YAML)
+    text, _ = redactor(files=(str(path),)).redact("Freifrau X, XY-1234")
+    assert text == "<TITLE> X, <PLATE>"
+
+
+def test_the_stage_records_what_an_own_recognizer_found(module: Path, side: Side) -> None:
+    stage = Redact.model_validate({"recognizers": ["our_recognizers:Badge"], "ner": {"enabled": False}})
+    table = pa.table({"id": ["0" * 32], "repo": ["o/r"], "path": ["a"], "text": ["B-1234"]}, schema=Redact.takes)
+    (decision,) = stage.apply(table, side).decisions.to_pylist()
+    assert (decision["reason"], decision["entity"], decision["replacement"]) == ("custom", "BADGE", "<BADGE>")
+    assert stage.explain(decision) == "a value that a recognizer of your own calls BADGE was replaced"
+
+
+def test_the_fingerprint_counts_what_the_recognizers_do(module: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text(YAML)
+
+    def identity() -> str:
+        fields = {"recognizers": ["our_recognizers:Badge"], "recognizer_files": [str(path)], "ner": {"enabled": False}}
+        stage = Redact.model_validate(fields)
+        assert Redact.model_validate(stage.model_dump(mode="json")) == stage  # as a worker rebuilds it
+        return str(stage_identity("redact", stage))
+
+    first = identity()
+    assert identity() == first
+    path.write_text(YAML.replace("0.6", "0.7"))
+    second = identity()
+    module.write_text(MODULE.replace("0.4", "0.5"))
+    assert len({first, second, identity()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("our_recognizers", "write a recognizer as 'package.module:Class'"),
+        ("our_recognizers:Missing", "has no class Missing"),
+        ("our_recognizers:NOTHING", "is no Presidio recognizer"),
+        ("our_recognizers:Needy", "cannot be made without arguments"),
+        ("our_recognizers:Unwritten", "has no method analyze"),
+        ("no_such_module:X", "cannot be imported"),
+        ("broken_recognizers:X", "out of order"),
+    ],
+)
+def test_a_bad_recognizer_is_refused_when_the_recipe_is_read(module: Path, name: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Redact.model_validate({"recognizers": [name]})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("recognizers: [", "is not valid YAML"),
+        ("patterns: []", "has no list 'recognizers'"),
+        (
+            "recognizers: [{name: A, supported_entity: A, patterns: [{name: a, regex: '(', score: 0.5}]}]",
+            "recognizer A",
+        ),
+        ("recognizers: [{name: B}]", "recognizer B"),
+        ("recognizers: [5]", "recognizer number 1"),
+    ],
+)
+def test_a_bad_definition_is_told(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=said) as caught:
+        redactor(files=(str(path),))
+    assert "\n" not in str(caught.value)
