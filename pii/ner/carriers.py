@@ -64,15 +64,15 @@ def lines(split: Split) -> dict[str, list[list[str]]]:
     return dict(found)
 
 
-def readable(per_package: int = 150) -> Iterator[str]:
-    """Texts of files of all packages, at most so many of each: where the words of code are counted."""
+def readable(per_package: int) -> Iterator[tuple[str, str]]:
+    """(package, text) of files of all packages, at most so many of each: where the words of code are counted."""
     for distribution in sorted(distributions(), key=lambda d: d.metadata["Name"] or ""):
         if (distribution.metadata["Name"] or "").lower() in _LISTS or not _is_permissive(distribution):
             continue
         listed = _files(distribution)
         for path in listed[:: max(1, len(listed) // per_package)]:
             try:
-                yield path.read_bytes()[:200_000].decode()
+                yield distribution.metadata["Name"], path.read_bytes()[:60_000].decode()
             except (OSError, UnicodeDecodeError):
                 continue
 

@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from pii.ner import candidates, carriers, templates
+from pii.ner import candidates, carriers, negatives, templates
 from pii.ner.fillers import Fillers
 from pii.ner.names import Split
 from pii.ner.templates import Filled, Template
 
 _NEGATIVE = 0.5  # share of documents made of a template without entities
 _WHOLE = 0.1  # share of documents that are not cut
+_REAL = 0.25  # windows of real code that name nobody, by examples of a document
 _BATCH = 256  # documents that are scanned together
 
 
@@ -94,7 +95,9 @@ _ANY = (*_PY, *_C, "json", "yaml", "md", "rst", "txt", "html", "xml", "po", "csv
 def examples(seed: int, split: Split) -> Iterator[Example]:
     """Endless examples, the same ones for a seed and split (and the same installed packages)."""
     rng = random.Random(f"{split} {seed}")
+    harmless = negatives.windows(split)
     for batch in _batches(rng, split):
+        yield from (Example(text, ()) for text in rng.sample(harmless, min(len(harmless), int(_REAL * _BATCH))))
         yield from _cut([document for document in batch if rng.random() >= _WHOLE])
         for text, spans in batch[:: round(1 / _WHOLE)]:
             yield Example(text, tuple(spans))

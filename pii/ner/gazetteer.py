@@ -39,6 +39,16 @@ def table() -> tuple[np.ndarray, np.ndarray]:
         return slots(stored["hashes"], stored["bits"], SLOTS)
 
 
+def bits_of(word: str) -> int:
+    """GIVEN, FAMILY and ORDINARY of one word; 0 for a word that is none of these."""
+    keys, values = table()
+    key = hash_of(word)
+    slot = key % SLOTS
+    while values[slot] and keys[slot] != key:
+        slot = (slot + 1) % SLOTS
+    return int(values[slot])
+
+
 def slots(hashes: np.ndarray, bits: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """An open addressing table of `size` slots, a power of two."""
     keys, values = np.zeros(size, dtype=np.uint32), np.zeros(size, dtype=np.uint8)
@@ -89,7 +99,7 @@ def _ordinary() -> list[str]:
     from pii.ner.carriers import readable
 
     lower, title = Counter(), Counter()
-    for text in readable():
+    for _, text in readable(150):
         words = set(_WORD.findall(text))
         lower.update({word for word in words if word[0].islower()})
         title.update({word.lower() for word in words if word[0].isupper()})
