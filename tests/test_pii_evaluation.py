@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +370,83 @@ def test_the_page_says_what_was_scored(synthetic: list[Document]) -> None:
 
 
 # --- nothing shared with the training data ---------------------------------------------------------------------------
+
+
+def _words(line: str) -> tuple[str, ...]:
+    """The words of a template's line in lower case, with its slots all alike."""
+    return tuple(re.sub(r"[\W_]+", " ", line.replace("◆", " slot0 ")).lower().split())
+
+
+def _of_the_set() -> list[list[tuple[str, ...]]]:
+    return [[_words(re.sub(r"«[^«»]+»", "◆", line)) for line in t.text.splitlines()] for t in generate.templates()]
+
+
+def _of_the_training_data() -> list[list[tuple[str, ...]]]:
+    folder = files("pii.ner")
+    names = [entry.name for entry in folder.iterdir() if re.fullmatch(r"template.*\.txt", entry.name)]
+    assert names
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
+    return [[_words(re.sub(r"\{[A-Za-z_0-9]+\}|⟨[^⟩]*⟩", "◆", line)) for line in text.splitlines()] for text in texts]
+
+
+def test_the_set_shares_no_template_with_the_training_data() -> None:
+    """No line of four words or more around a slot, and no three lines in a row with five words.
+
+    Shorter ones (Copyright (c) 1999 Jane Doe; Signed-off-by: ...; author, name and e-mail address of a YAML file) are
+    forms of the world, which everyone writes alike.
+    """
+
+    def said(*lines: tuple[str, ...]) -> int:
+        return sum(word != "slot0" for line in lines for word in line)
+
+    def long(texts: list[list[tuple[str, ...]]]) -> set[tuple[str, ...]]:
+        return {line for text in texts for line in text if "slot0" in line and said(line) >= 4}
+
+    def runs(texts: list[list[tuple[str, ...]]]) -> set[tuple[tuple[str, ...], ...]]:
+        threes = (three for text in texts for three in zip(text, text[1:], text[2:], strict=False))
+        return {three for three in threes if all(three) and said(*three) >= 5}
+
+    mine, theirs = _of_the_set(), _of_the_training_data()
+    assert len(long(mine)) > 300
+    assert long(mine) & long(theirs) == set()
+    assert runs(mine) & runs(theirs) == set()
+
+
+def test_nobody_in_the_set_can_come_out_of_the_training_names() -> None:
+    """Of no person both parts of the name are in the lists that training names are drawn from, in either order."""
+    from pii.ner import names
+
+    pools = names.locales().values()
+    given, family = {name for p in pools for name in p.given}, {name for p in pools for name in p.family}
+    assert len(given) > 1000 < len(family)
+
+    def parts(full: str) -> list[tuple[str, str]]:
+        words = full.split(" ")
+        if len(words) == 1:
+            return [(full[:i], full[i:]) for i in range(1, len(full))]
+        return [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))] + [(words[0], words[-1])]
+
+    for person in values.people():
+        for a, b in parts(person.full):
+            assert not (a in given and b in family), person.full
+            assert not (b in given and a in family), person.full
+
+
+def test_the_set_is_carried_by_none_of_the_training_packages() -> None:
+    """Its code is written for it: of its longer lines only words of licences stand in training carriers."""
+    from pii.ner import carriers
+
+    theirs = {
+        line.strip()
+        for split in ("train", "dev")
+        for runs in carriers.lines(split).values()
+        for r in runs
+        for line in r
+    }
+    assert len(theirs) > 10000
+    for one in labelled.synthetic():
+        position = 0
+        for line in one.text.splitlines(keepends=True):
+            labels = [label for label in one.labels if position <= label.start < position + len(line)]
+            assert not (labels and len(line.strip()) >= 25 and line.strip() in theirs), (one.id, line)
+            position += len(line)
