@@ -1,0 +1,161 @@
+"""From a token classifier's probabilities to spans of a text: whole words, one line, trimmed.
+
+A word is a run of letters and digits; in scripts written without spaces (Han, Kana, Thai, ...) every character is one.
+The probabilities of a word are the mean of its tokens', so a span never starts or ends inside a word, whatever pieces
+the tokenizer makes. All tokens of a batch are decoded at once, as arrays; Python sees only the spans that are found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+_SPACELESS = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_EDGES = (
+    " \t\r\n,;:!?()[]{}<>\"'`*|/\\=#~\u00a0\u2018\u2019\u201c\u201d\u00ab\u00bb\u3001\u3002\uff0c\uff08\uff09\uff1a"
+)
+_TITLE = re.compile(
+    r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Dipl|Ing|Inf|Herr|Frau|Monsieur|Madame|Señor|Señora)\b\.?-?[ \t]*)+",
+    re.IGNORECASE,
+)
+_SECRET = ("PASSWORD", "KEY")  # their punctuation is part of the value
+_NAME_TAIL = re.compile(r"(?:['\u2019]s|[-_+@&]+|(?<![A-Z])(?<!Jr)(?<!Sr)\.+)+\Z")  # Ann's; J. stays, and Jr.
+
+
+class Tokens(NamedTuple):
+    """The tokens of many windows, in window order and text order; T tokens, L labels."""
+
+    window: np.ndarray  # int64[T]: the window a token is of
+    start: np.ndarray  # int64[T]: first code point, in the joined text
+    end: np.ndarray  # int64[T]: code point after its last
+    probability: np.ndarray  # float32[T, L]
+
+
+class Labels(NamedTuple):
+    """What a model's labels stand for: entities in order, and which labels begin or continue each."""
+
+    entities: tuple[str, ...]
+    begins: np.ndarray  # float32[L, E]: 1 where label l begins entity e
+    inside: np.ndarray  # float32[L, E]
+
+
+class Found(NamedTuple):
+    """A span of one window: code points of the joined text."""
+
+    window: int
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+def spans(text: str, tokens: Tokens, labels: Labels) -> Iterator[Found]:
+    """The spans that the tokens' probabilities say, untrimmed, in window and text order.
+
+    `text` is the joined text that the tokens' offsets count in; no span crosses a line's end.
+    """
+    if not len(tokens.start):
+        return
+    shape = _shape(text)
+    start = shape.next_solid[tokens.start]
+    solid = start < tokens.end
+    window, start, end = tokens.window[solid], start[solid], tokens.end[solid]
+    probability = tokens.probability[solid]
+    if not len(start):
+        return
+
+    same_window = window[1:] == window[:-1]
+    same_word = same_window & (shape.glued[start[1:]] | (start[1:] == start[:-1]))  # bytes of a character share offsets
+    first = np.flatnonzero(np.concatenate(([True], ~same_word)))
+    counts = np.diff(np.append(first, len(start)))[:, None]
+    inside = np.add.reduceat(probability @ (labels.begins + labels.inside), first, axis=0) / counts
+    outside = np.clip(1 - inside.sum(axis=1, keepdims=True), 0, 1)
+    label = np.argmax(np.concatenate((outside, inside), axis=1), axis=1)  # 0: of no entity
+    begins = ((probability[first] @ (labels.begins - labels.inside)) > 0)[np.arange(len(first)), label - 1]
+    ends = np.maximum.reduceat(end, first)
+    starts, window = start[first], window[first]
+    # Between two people stands more than a space; small models at times begin a second one at the family name.
+    name = labels.entities.index("NAME") + 1 if "NAME" in labels.entities else -1
+    begins[1:] &= (label[1:] != name) | (starts[1:] - ends[:-1] > 1) | shape.is_sign[starts[1:] - 1]
+
+    goes_on = (
+        (label[1:] == label[:-1])
+        & (window[1:] == window[:-1])
+        & (shape.line[starts[1:]] == shape.line[starts[:-1]])
+        & ~begins[1:]
+    )
+    head = np.flatnonzero(np.concatenate(([True], ~goes_on)))
+    size = np.diff(np.append(head, len(label)))
+    score = np.add.reduceat(inside[np.arange(len(label)), label - 1], head) / size
+    tail = head + size - 1
+    boundaries = np.flatnonzero(~shape.glued)
+    wanted = label[head] > 0
+    head, tail, score = head[wanted], tail[wanted], score[wanted]
+    low = boundaries[np.searchsorted(boundaries, starts[head], side="right") - 1]
+    high = boundaries[np.searchsorted(boundaries, ends[tail], side="left")]
+    for number, begin, after, which, value in zip(
+        window[head].tolist(), low.tolist(), high.tolist(), label[head].tolist(), score.tolist(), strict=True
+    ):
+        yield Found(number, begin, after, labels.entities[which - 1], round(value, 4))
+
+
+class _Shape(NamedTuple):
+    """What decoding asks of a text of n code points."""
+
+    glued: np.ndarray  # bool[n + 1]: the character here and the one before are of one word
+    next_solid: np.ndarray  # int64[n + 1]: the next position that is not white space
+    line: np.ndarray  # int64[n + 1]: line breaks before
+    is_sign: np.ndarray  # bool[n]: neither white space nor of a word
+
+
+def _shape(text: str) -> _Shape:
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    kinds, kind = np.unique(points, return_inverse=True)
+    characters = [chr(point) for point in kinds.tolist()]
+    is_word = np.array([_is_word(character) for character in characters], dtype=np.bool_)[kind]
+    is_space = np.array([character.isspace() for character in characters], dtype=np.bool_)[kind]
+    glued = np.concatenate(([False], is_word[1:] & is_word[:-1], [False]))
+    position = np.where(is_space, len(points), np.arange(len(points)))
+    next_solid = np.append(np.minimum.accumulate(position[::-1])[::-1], len(points))
+    line = np.concatenate(([0], np.cumsum(points == 10)))
+    return _Shape(glued, next_solid, line, ~(is_word | is_space))
+
+
+def _is_word(character: str) -> bool:
+    """Whether it makes a word with its neighbours: letters, digits and the marks on them."""
+    spaced = character.isalnum() or "\u0300" <= character <= "\u036f" or "\u0900" <= character <= "\u0d7f"
+    return spaced and not _SPACELESS.match(character)
+
+
+def trim(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
+    """[start, end) without what stands around a value: punctuation, titles, a genitive; empty where nothing is left."""
+    edges = " \t\r\n\"'`" if entity in _SECRET else _EDGES
+    while True:
+        value = text[start:end]
+        left = len(value) - len(value.lstrip(edges))
+        right = len(value) - len(value.rstrip(edges))
+        if left == len(value):
+            return start, start
+        start, end = start + left, end - right
+        value = text[start:end]
+        if entity in _SECRET:
+            return start, end
+        tail = _NAME_TAIL.search(value) if entity == "NAME" else re.search(r"\.+\Z", value)
+        cut_left = len(_leading(value, entity))
+        cut_right = len(tail[0]) if tail else 0
+        if cut_left == cut_right == 0:
+            return start, end
+        start, end = min(start + cut_left, end), max(end - cut_right, start)
+
+
+def _leading(value: str, entity: str) -> str:
+    """What goes before a value: a title, the @ of a handle, dots and dashes."""
+    if entity == "NAME" and (title := _TITLE.match(value)):
+        return title[0]
+    match = re.match(r"[-.@+&_]+" if entity == "NAME" else r"@+" if entity == "USERNAME" else r"\.+", value)
+    return match[0] if match else ""

@@ -1,0 +1,250 @@
+"""Trains the NER model: the bundled one from nothing, or a bigger encoder with `--base`, on the same examples.
+
+    python -m pii.ner.train --out pii/ner/bundled --seed 0              the bundled model (make pii-model)
+    python -m pii.ner.train --out DIR --base bigcode/starencoder        fine-tuning, for a machine with a GPU
+
+Examples are made as they are read (pii/ner/corpus.py), so none is seen twice. Equal seeds and steps give equal models
+on one machine; `--minutes` bounds the time, and a training that it cuts short still ends with its learning rate at 0.
+The weights kept are the running mean of the trained ones, and of its checkpoints the best on the dev split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from pii.ner import tokenizer as tokenizers_
+from pii.ner.card import card
+from pii.ner.corpus import Example, examples
+from pii.ner.measure import Scores, measure, thresholds
+from pii.ner.model import ENTITIES, NerModel
+
+LABELS = ("O", *(f"{prefix}-{entity}" for entity in ENTITIES for prefix in "BI"))
+IGNORED = -100  # torch's number for positions without a label
+VOCABULARY = 10240
+WINDOW = 256  # tokens
+BLOCK = 4096  # examples that are made, sorted by length and shuffled in batches together
+BATCH = 2048  # tokens a step, padding included
+COARSE = (0.7, 0.12, 0.1, 0.08)  # how often a block reads all merges, and a half, a quarter, an eighth of them
+VOCABULARY_TEXTS = 60_000
+DEV = 2000  # examples
+
+
+def new_model(vocabulary: int) -> Any:
+    """A model of the bundled one's shape with random weights."""
+    from transformers import RoFormerConfig, RoFormerForTokenClassification
+
+    config = RoFormerConfig(
+        vocab_size=vocabulary,
+        embedding_size=192,
+        hidden_size=192,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=576,
+        hidden_act="relu",
+        max_position_embeddings=WINDOW + 2,
+        type_vocab_size=1,
+        hidden_dropout_prob=0.0,  # no example is seen twice
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.05,
+        pad_token_id=0,
+        **_label_names(),
+    )
+    return RoFormerForTokenClassification(config)
+
+
+def _label_names() -> dict[str, Any]:
+    return {"id2label": dict(enumerate(LABELS)), "label2id": {name: number for number, name in enumerate(LABELS)}}
+
+
+def encode(tokenizer: Any, batch: Sequence[Example], limit: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(token ids, label ids) of each example, both int64[n]; a token's first character that is no space decides."""
+    coded = tokenizer(
+        [example.text for example in batch], truncation=True, max_length=limit, return_offsets_mapping=True
+    )
+    result = []
+    for example, ids, offsets in zip(batch, coded["input_ids"], coded["offset_mapping"], strict=True):
+        entity = np.zeros(len(example.text) + 1, dtype=np.int64)
+        span = np.full(len(example.text) + 1, -1)
+        for number, (start, end, name) in enumerate(example.spans):
+            entity[start:end], span[start:end] = ENTITIES.index(name) + 1, number
+        space = np.array([character.isspace() for character in example.text] + [False])
+        place = np.array(offsets).reshape(-1, 2)
+        at = np.minimum(place[:, 0] + space[place[:, 0]], len(example.text))
+        goes_on = np.concatenate(([False], span[at][1:] == span[at][:-1]))
+        labels = np.where(entity[at] > 0, 2 * entity[at] - 1 + goes_on, 0)
+        result.append((np.array(ids), np.where(place[:, 0] == place[:, 1], IGNORED, labels)))
+    return result
+
+
+def batches(
+    readers: Sequence[Any], stream: Iterator[Example], limit: int, rng: np.random.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """(ids, mask, labels) of batches of texts of like length, int64[rows, length] each, without end.
+
+    `readers` are the tokenizer and its coarser versions; a text is read by one of them.
+    """
+    while True:
+        block = list(islice(stream, BLOCK))
+        reader = rng.choice(len(readers), len(block), p=COARSE if len(readers) > 1 else None)
+        rows = []
+        for number, tokenizer in enumerate(readers):
+            rows += encode(tokenizer, [block[k] for k in np.flatnonzero(reader == number)], limit)
+        rows.sort(key=lambda row: len(row[0]))
+        groups, at = [], 0
+        while at < len(rows):
+            end = at + 1
+            while end < len(rows) and (end - at + 1) * len(rows[end][0]) <= BATCH:
+                end += 1
+            groups.append(rows[at:end])
+            at = end
+        for number in rng.permutation(len(groups)).tolist():
+            group = groups[number]
+            ids, mask, labels = np.zeros((3, len(group), len(group[-1][0])), dtype=np.int64)
+            labels[:] = IGNORED
+            for row, (tokens, classes) in enumerate(group):
+                ids[row, : len(tokens)], mask[row, : len(tokens)], labels[row, : len(tokens)] = tokens, 1, classes
+            yield torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(labels)
+
+
+def rate(progress: float, warmup: float = 0.04) -> float:
+    """The learning rate at `progress` (0 to 1) as a share of its peak: up in a line, down along a cosine."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+def train(
+    out: Path,
+    *,
+    steps: int,
+    minutes: float,
+    seed: int,
+    base: str | None = None,
+    peak: float | None = None,
+    every: float = 4.0,
+) -> list[float]:
+    """Trains and writes the model to `out`; the loss of every step. `every`: minutes between checkpoints."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    half = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    stream = examples(seed, "train")
+    dev = list(islice(examples(seed, "dev"), DEV))
+    if base is None:
+        raw = tokenizers_.build(
+            (example.text for example in islice(examples(seed + 1, "train"), VOCABULARY_TEXTS)), VOCABULARY
+        )
+        readers = [tokenizers_.wrap(raw, WINDOW)]
+        readers += [tokenizers_.wrap(tokenizers_.coarser(raw, VOCABULARY // share), WINDOW) for share in (2, 4, 8)]
+        model, limit = new_model(len(readers[0])), WINDOW
+    else:
+        from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+        readers = [AutoTokenizer.from_pretrained(base)]
+        model = AutoModelForTokenClassification.from_pretrained(base, **_label_names())
+        limit = min(readers[0].model_max_length, 512)
+    model = model.to(device).train()
+    mean = AveragedModel(model, multi_avg_fn=_drift)
+    decays = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    peak = peak or (2e-3 if base is None else 5e-5)
+    optimizer = torch.optim.AdamW(
+        [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}], lr=peak, betas=(0.9, 0.98)
+    )
+    loss_of = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=0.03)
+    began = checked = time.monotonic()
+    losses: list[float] = []
+    best = -1.0
+    for ids, mask, labels in batches(readers, stream, limit, rng):
+        progress = max(len(losses) / steps, (time.monotonic() - began) / 60 / minutes)
+        if progress < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = peak * rate(progress)
+            with torch.autocast(device, torch.bfloat16, enabled=half):
+                logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+            loss = loss_of(logits.float().flatten(0, 1), labels.to(device).flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            mean.update_parameters(model)
+            losses.append(float(loss.detach()))
+        if progress >= 1 or time.monotonic() - checked > 60 * every:
+            scores, limits = _check(mean.module, readers[0], dev, device)
+            value = Scores(*map(sum, zip(*scores.values(), strict=True))).f1  # of all entities together
+            passed = (time.monotonic() - began) / 60
+            print(f"step {len(losses)}, {passed:.1f} minutes, loss {np.mean(losses[-100:]):.4f}, dev F1 {value:.4f}:")
+            print("  " + ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items()), flush=True)
+            if value > best:
+                best = value
+                _write(out, mean.module, readers[0], limits)
+                (out / "README.md").write_text(
+                    card(scores, limits, sum(p.numel() for p in model.parameters()), len(losses), passed, base)
+                )
+            checked = time.monotonic()
+            if progress >= 1:
+                return losses
+    return losses
+
+
+@torch.no_grad()
+def _drift(means: list[torch.Tensor], values: list[torch.Tensor], count: torch.Tensor) -> None:
+    """The running mean goes a five-hundredth of the way to the new weights, further while there were few."""
+    torch._foreach_lerp_(means, values, max(0.002, 9 / (10 + int(count))))
+
+
+def _check(
+    model: Any, tokenizer: Any, dev: Sequence[Example], device: str
+) -> tuple[dict[str, Scores], dict[str, float]]:
+    """The scores on the dev split at the best thresholds, and those."""
+    model.eval()
+    model.config.thresholds = {}
+    finder = NerModel.of(model, tokenizer, device)
+    found = finder.find([example.text for example in dev])
+    limits = thresholds([example.spans for example in dev], found)
+    return measure([example.spans for example in dev], found, limits), limits
+
+
+def _write(out: Path, model: Any, tokenizer: Any, limits: dict[str, float]) -> None:
+    """Weights as float16, configuration with thresholds, tokenizer."""
+    import copy
+
+    out.mkdir(parents=True, exist_ok=True)
+    stored = copy.deepcopy(model).half()
+    stored.config.thresholds = limits
+    stored.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    settings = out / "tokenizer_config.json"
+    kept = json.loads(settings.read_text())
+    if kept.get("tokenizer_class") == "TokenizersBackend":  # the name that transformers 4 knows too
+        kept["tokenizer_class"] = "PreTrainedTokenizerFast"
+        settings.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m pii.ner.train", description="Trains the NER model.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--minutes", type=float, default=110, help="time limit")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--base", help="an encoder to fine-tune, by name or path, instead of the small model")
+    parser.add_argument("--rate", type=float, help="peak learning rate")
+    given = parser.parse_args()
+    torch.set_num_threads(1)  # sums in one order
+    train(given.out, steps=given.steps, minutes=given.minutes, seed=given.seed, base=given.base, peak=given.rate)
+
+
+if __name__ == "__main__":
+    main()
