@@ -2,9 +2,9 @@
 
 The files are shards of documents in an order that mixes them. The first --mb of text, at several sizes, go through the
 deduplicate stage as in a run, prepared and applied by Ray workers, each size in a process of its own. The smallest is
-done there before, uncounted, so that workers run and kernels are loaded. Memory is the most that a process held (VmHWM
-of Linux); a step is a map over the workers, between two of which the driver works alone. MB are 10^6 bytes, of text
-where nothing else is said.
+done there before, uncounted, so that workers run and kernels are loaded. Memory is the most that a process was seen to
+hold, looked at every few milliseconds (the kernel's own VmHWM passes over what an allocator gave back); a step is a map
+over the workers, between two of which the driver works alone. MB are 10^6 bytes, of text where nothing else is said.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import re
+import resource
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -21,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow.compute as pc
@@ -107,13 +110,14 @@ def measure(files: Sequence[Path], before: int, workers: int, folder: Path) -> G
     (folder / "documents").mkdir()
     for link, file in zip(inputs.values(), files, strict=True):
         (folder / link).symlink_to(file.resolve())
-    with RayExecutor(workers) as pool:
-        idle = peaks(pool)
+    with RayExecutor(workers) as pool, Memory([os.getpid(), *processes(pool)]) as memory:
+        idle = memory.peaks()[1:]
         for name, count in (("before", before), ("run", len(files))):
             watch = Watch(pool, folder / name / "side")
             size, counts, prepare, apply = run(watch, dict([*inputs.items()][:count]), Storage(folder), name)
         steps, written = dict(watch.steps), dict(watch.written)
-        return Growth(size, counts, prepare, apply, steps, peak(), peaks(pool), idle, written, watch.side_peak)
+        driver, *of_workers = memory.peaks()
+        return Growth(size, counts, prepare, apply, steps, driver, of_workers, idle, written, watch.side_peak)
 
 
 def run(watch: Watch, inputs: dict[str, str], store: Storage, name: str) -> tuple[int, dict[str, int], float, float]:
@@ -132,19 +136,49 @@ def run(watch: Watch, inputs: dict[str, str], store: Storage, name: str) -> tupl
     return size, counts, prepared - began, applied - prepared
 
 
-def peaks(pool: RayExecutor) -> list[int]:
-    """Peak memory of every worker, bytes."""
-    return [held for _, held in pool.map(_peak_of_worker, range(pool.workers))]
+def processes(pool: RayExecutor) -> list[int]:
+    """The workers' process numbers."""
+    found: set[int] = set()
+    while len(found) < pool.workers:
+        found |= {process for _, process in pool.map(_process_of_worker, range(pool.workers))}
+    return sorted(found)
 
 
-def _peak_of_worker(number: int, worker: Worker) -> int:
-    return peak()
+def _process_of_worker(number: int, worker: Worker) -> int:
+    return os.getpid()
 
 
-def peak() -> int:
-    """Peak memory of this process, bytes; not getrusage's, which may count the process it was started from."""
-    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(line) * 1024
+class Memory:
+    """The most memory that each of some processes is seen to hold between entering and leaving it."""
+
+    EVERY_S = 0.004
+
+    def __init__(self, processes: Sequence[int]) -> None:
+        self._peaks = dict.fromkeys(processes, 0)
+        self._done = Event()
+        self._thread = Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def peaks(self) -> list[int]:
+        """Bytes so far, in the order of the processes."""
+        return list(self._peaks.values())
+
+    def _watch(self) -> None:
+        while not self._done.wait(self.EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        for process in self._peaks:
+            pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+            self._peaks[process] = max(self._peaks[process], pages * resource.getpagesize())
 
 
 def text_bytes(file: Path) -> int:

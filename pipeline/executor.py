@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from pipeline import memory
 from pipeline.errors import QuarryError, RunFailed, UsageError
 from pipeline.side import Worker
 
@@ -32,10 +33,14 @@ class _Actor:
     """A worker process."""
 
     def __init__(self) -> None:
+        memory.share_one_allocator()
         self.worker = Worker()
 
     def run(self, task: Callable[[Any, Worker], T], item: Any) -> T:
-        return task(item, self.worker)
+        try:
+            return task(item, self.worker)
+        finally:
+            memory.give_back()
 
     def stop(self) -> None:
         self.worker.stopping.set()

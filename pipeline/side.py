@@ -185,7 +185,4 @@ class Corpus:
 
 def _call(task: Callable[[Any, Corpus, Side], T], corpus: Corpus, item: Any, worker: Worker) -> T:
     side = replace(corpus.side, worker=worker)
-    try:
-        return task(item, replace(corpus, side=side), side)
-    finally:
-        pa.default_memory_pool().release_unused()  # what a task needed must not add to what the next one needs
+    return task(item, replace(corpus, side=side), side)

@@ -33,7 +33,7 @@ PRESETS: dict[str, dict[str, int]] = {
     "quarry": {"bands": 42, "rows": 6},  # finds 99.5 % of the pairs at a similarity of 0.7
     "starcoder": {"bands": 25, "rows": 10},  # StarCoder's: 51 %
 }
-TEXT_BUDGET = 64 << 20  # bytes of text that a partition compares; their shingles take twice as much
+TEXT_BUDGET = 32 << 20  # bytes of text that a partition compares; their shingles take twice as much
 SHINGLE_BYTES = 8  # of text for each shingle, about
 
 Criterion = Literal["permissive", "stars", "not_fork", "oldest"]

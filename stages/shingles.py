@@ -41,7 +41,8 @@ class Utf8(NamedTuple):
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Utf8:
         """The column's buffers; a null is an empty document."""
-        array = column.cast(pa.large_string()).fill_null("").combine_chunks()
+        chunks = column.cast(pa.large_string()).fill_null("")
+        array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()  # one chunk is not copied
         _, offsets, data = array.buffers()
         if len(array) == 0:
             offsets = bytes(8)  # Arrow may leave out the buffers of an empty array
@@ -115,7 +116,8 @@ def shingle_sets(text: Utf8, ngram: int) -> ShingleSets:
     """The exact shingle set of every document."""
     count = len(text.offsets) - 1
     starts = np.zeros(count + 1, np.int64)
-    hashes = np.zeros((text.offsets[count] - text.offsets[0]) // 8 + 16, np.uint64)  # grows where that is too little
+    size_of_all = text.offsets[count] - text.offsets[0]
+    hashes = np.empty(size_of_all // 8 + 16, np.uint64)  # grows where that is too little
     found, table = np.zeros(_longest(text) + 1, np.uint64), np.zeros(16, np.uint64)
     for document in range(count):
         start, stop = text.offsets[document], text.offsets[document + 1]
@@ -126,12 +128,14 @@ def shingle_sets(text: Utf8, ngram: int) -> ShingleSets:
         _ascending(table[: _slots(repeated)], found)
         ends = starts[document] + size
         if ends > len(hashes):
-            larger = np.zeros(2 * ends, np.uint64)
+            # As many as there will be if the rest is like the texts so far, and a tenth more.
+            likely = np.int64(1.1 * ends * (size_of_all / (stop - text.offsets[0])))
+            larger = np.empty(max(likely, ends + ends // 4), np.uint64)
             larger[: starts[document]] = hashes[: starts[document]]
             hashes = larger
         hashes[starts[document] : ends] = found[:size]
         starts[document + 1] = ends
-    return ShingleSets(starts, hashes[: starts[count]].copy())
+    return ShingleSets(starts, hashes[: starts[count]])
 
 
 @numba.njit(nogil=True, cache=True)

@@ -21,7 +21,7 @@ from stages.near_duplicates.documents import Documents, by_shard, range_size, ro
 from stages.near_duplicates.independent_set import EDGES
 from stages.shingles import Utf8, jaccard, shingle_sets
 
-SENT_AT_ONCE = 16 << 20  # bytes of text that a task gathers before it writes
+SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
 COMPARED = pa.schema([("pair", pa.uint64())])
 HELD = pa.schema([("location", pa.uint64())])
@@ -108,11 +108,13 @@ def _answer(
     for number, chosen in by_shard(location):
         rows, place = np.unique(row_numbers(location[chosen]), return_inverse=True)
         column = documents.read(corpus, number, rows, ["text"])["text"].cast(pa.large_string()).combine_chunks()
-        gathered.append((location[chosen], column.take(pa.array(place)), part[chosen]))
-        size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
-        if size > SENT_AT_ONCE:
-            _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
-            gathered, size, sent = [], 0, sent + 1
+        ends = np.cumsum(pc.binary_length(column).to_numpy()[place])  # a text counts each time that it is asked for
+        for some in np.split(np.arange(len(place)), np.flatnonzero(np.diff((size + ends) // SENT_AT_ONCE)) + 1):
+            gathered.append((location[chosen][some], column.take(pa.array(place[some])), part[chosen][some]))
+            size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
+            if size > SENT_AT_ONCE:
+                _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
+                gathered, size, sent = [], 0, sent + 1
     _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
 
 
@@ -131,12 +133,14 @@ def _compare(
     if new == 0:
         return 0, 0
     table = texts.read(side, part)
+    come = arrays_of(table, "location")[0]
     needed = np.unique(np.concatenate([pairs["worse_at"], pairs["better_at"]]))
-    text = table["text"].take(pc.index_in(pa.array(needed), value_set=table["location"].combine_chunks()))
-    if text.null_count:
-        raise RuntimeError(f"{text.null_count} texts that were asked for did not come")
-    sets = shingle_sets(Utf8.of(text), ngram)
-    worse, better = (np.searchsorted(needed, pairs[name]) for name in ("worse_at", "better_at"))
+    missing = len(np.setdiff1d(needed, come))
+    if missing:
+        raise RuntimeError(f"{missing} texts that were asked for did not come")
+    sets = shingle_sets(Utf8.of(table["text"]), ngram)
+    order = np.argsort(come)
+    worse, better = (order[np.searchsorted(come, pairs[name], sorter=order)] for name in ("worse_at", "better_at"))
     pairs["jaccard"] = jaccard(sets, worse, sets, better, threshold)
     near = pairs["jaccard"] >= threshold
     found = pa.table({name: values[near] for name, values in pairs.items()}, schema=EDGES)
