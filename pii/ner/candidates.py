@@ -64,8 +64,10 @@ REACH = 90  # bytes from a CREDIT cue to a name
 _LISTED = GIVEN | FAMILY
 # The scan's state, one number each: where the line and its first token and word begin; the last word that can be part
 # of a name, and its shape; the last cue; for how many lines two unlisted capitalised words are a name, and for how many
-# a list item is an account.
-_LINE, _LEAD, _WORD, _START, _STOP, _BITS, _SHAPE, _CUE, _CUE_STOP, _CUE_LINE, _PEOPLE, _ITEMS, _STATES = range(13)
+# a list item is an account; whether the line before ended with a given name.
+_LINE, _LEAD, _WORD, _START, _STOP, _BITS, _SHAPE, _CUE, _CUE_STOP, _CUE_LINE, _PEOPLE, _ITEMS, _WRAPPED, _STATES = (
+    range(14)
+)
 
 
 def find(column: pa.StringArray) -> Windows:
@@ -105,7 +107,7 @@ def _at_cue(
         _set_cue(state, cue, stop)
         return stop if shape == CAPITALS and is_note(data, stop, end) else -1
     if cue == KEYWORD:  # IDENTIFIED BY, sudo:
-        return stop if shape == CAPITALS or (stop < end and data[stop] in (58, 91)) else -1
+        return stop if shape == CAPITALS or (stop < end and data[stop] in (58, 91, 45)) else -1
     if cue == REVISION:
         return stop if start > begin and data[start - 1] == 36 and stop < end and data[stop] == 58 else -1
     if cue == ACCOUNT and shape == CAPITALS and data[stop] == 32 and start >= begin + 7:  # CREATE USER jdoe
@@ -120,6 +122,8 @@ def _at_cue(
             return stop if named and not bits & ORDINARY else -1
         if cue == FIELD:
             _set_cue(state, cue, stop)
+            if start > begin and data[start - 1] == 36 and stop < end and data[stop] == 58:  # $Author: jdoe $
+                return stop
             if stop < end and data[stop] == 58 and (stop + 1 == end or data[stop + 1] in (10, 13)):
                 state[_ITEMS] = 12
             if at >= 0:
@@ -161,14 +165,28 @@ def _at_name(
             return (max(state[_CUE_LINE], state[_CUE_STOP] - 40) if elsewhere else start), stop
     if state[_PEOPLE] and state[_WORD] == start and shape == TITLE and data[start] >= 0xCE:
         return start, stop  # another script's name in a list of names
-    if shape == INITIAL or not adjoins(data, state[_STOP], start):
+    if state[_WRAPPED] and state[_WORD] == start and shape == TITLE and not ordinary:
+        return max(begin, state[_START] - 40), stop
+    if (
+        shape == TITLE
+        and listed
+        and not ordinary
+        and start >= begin + 3
+        and data[start - 2] == 45
+        and data[start - 3] == 45
+    ):
+        return start, stop  # -- Jane
+    certain = state[_BITS] & _LISTED and state[_BITS] & ORDINARY == 0
+    if not adjoins(data, state[_STOP], start):
         return -1, -1
+    if shape == INITIAL:  # Jane D.
+        dotted = certain and state[_BITS] & GIVEN and stop < end and data[stop] in (46, 41)
+        return (state[_START], stop) if dotted else (-1, -1)
     before = state[_BITS]
     if state[_SHAPE] == INITIAL:
         if data[state[_STOP]] == 46 and stop - start > 2 and shape == TITLE and (not ordinary or bits & FAMILY):
             return state[_START], stop
         return -1, -1
-    certain = before & _LISTED and before & ORDINARY == 0
     if shape == CAPITALS or state[_SHAPE] == CAPITALS:
         hit = certain and listed and not ordinary and (before | bits) & GIVEN
     elif before & GIVEN and certain:
@@ -206,7 +224,7 @@ def _is_by(
         return False
     after = data[stop] if stop < end else np.uint8(10)
     following = data[stop + 1] if stop + 1 < end else np.uint8(10)
-    if after in (40, 61, 91, 47, 36, 64, 45, 58) or (after == 46 and KINDS[following] & UPPER):
+    if after in (40, 61, 91, 47, 36, 64, 58) or (after == 46 and KINDS[following] & UPPER):
         return False
     for at in range(start, stop):
         if data[at] == 95:
@@ -217,8 +235,12 @@ def _is_by(
 @numba.njit(nogil=True, cache=True)
 def _new_line(data: np.ndarray, at: int, end: int, state: np.ndarray, keys: np.ndarray, values: np.ndarray) -> int:
     """Moves the state to the line that begins at `at`; where its only word is a listed account, its end, or else -1."""
-    if state[_CUE] not in (CREDIT, FIELD) or at - state[_CUE_STOP] > 12:
+    last = at - 2 if at - 2 >= state[_LINE] and data[at - 2] != 13 else at - 3
+    if state[_CUE] in (CREDIT, FIELD) and last > state[_CUE_STOP] and data[last] == 44:  # a list goes on
+        state[_CUE_STOP], state[_CUE_LINE] = at, at
+    elif state[_CUE] not in (CREDIT, FIELD) or at - state[_CUE_STOP] > 12:
         state[_CUE] = 0
+    state[_WRAPPED] = state[_STOP] == last + 1 and state[_BITS] & (GIVEN | ORDINARY) == GIVEN and state[_SHAPE] == TITLE
     state[_LINE], state[_LEAD], state[_WORD] = at, -1, -1
     state[_PEOPLE] = max(0, state[_PEOPLE] - 1)
     if state[_ITEMS] == 0:

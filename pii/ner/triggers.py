@@ -180,6 +180,7 @@ def is_mention(data: np.ndarray, line: int, lead: int, word: int, end: int, at: 
     if before == 40:  # prose (@jdoe)
         return after in (41, 44) and at - 2 >= line and data[at - 2] == 32 and following in (10, 13, 44, 46, 32)
     listed = data[lead] in (35, 47, 42, 45, 59, 37) or (data[lead] == 60 and data[lead + 1] == 33)  # # / * - ; % <!
+    listed = listed or (data[lead] == 46 and (after in (10, 13) or following == 64))  # .github/ @jdoe @jroe
     return before in (32, 44, 96) and listed and word < at
 
 
