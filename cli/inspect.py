@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.audit import write_page
 from cli.run import Directory, Json
 from pii.redact import mask
 from pipeline.manifest import merge_stages
@@ -44,8 +45,11 @@ def why(
 
 def report(directory: Directory) -> None:
     """Write DIR/report/index.html: what came in, what was dropped and why, what is in the dataset."""
-    path = write_report(load_run(directory, CATALOG), mask)
-    typer.echo(f"report: {path}")
+    run = load_run(directory, CATALOG)
+    typer.echo(f"report: {write_report(run, mask)}")
+    audit = write_page(run)
+    if audit is not None:
+        typer.echo(f"audit: {audit}")
 
 
 def _status(run: Run) -> list[dict[str, Any]]:

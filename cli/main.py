@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cli import inspect, redact, repositories, run, trace, train
+from cli import audit, inspect, redact, repositories, run, trace, train
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -54,6 +54,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": inspect.status,
     "why": inspect.why,
     "report": inspect.report,
+    "audit": audit.audit,
     "trace": trace.trace,
     "clean": run.clean,
     "redact": redact.redact,

@@ -113,7 +113,7 @@ def _context(row: Mapping[str, Any], text: str, made: pa.Table) -> Context | Non
                 return None  # a later stage of the pass changed the text
             before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
             before, after = before.rsplit("\n", 1)[-1], after.split("\n", 1)[0]
-            return Context(row["repo"], row["path"], _printable(before), placeholder, _printable(after))
+            return Context(row["repo"], row["path"], printable(before), placeholder, printable(after))
         moved += len(placeholder) - (other["end"] - other["start"])
     return None
 
@@ -162,8 +162,9 @@ def _masked_lines(text: str, mask: Mask) -> list[str]:
 
 
 def _clip(line: str) -> str:
-    return _printable(line if len(line) <= WIDTH else line[:WIDTH] + "…")
+    return printable(line if len(line) <= WIDTH else line[:WIDTH] + "…")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with what a terminal or page would act on instead of show replaced."""
     return text.translate(_CONTROLS)

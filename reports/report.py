@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,9 +17,11 @@ from pipeline.errors import UsageError
 from pipeline.fingerprint import digest_bytes
 from pipeline.state import Run
 from reports import words
+from reports.audit_stage import is_audited
 from reports.clusters import cluster_details, doubts, evidence, looked_at, size_classes
 from reports.excerpts import Mask, contexts, examples, sentence
 from reports.figures import Figures, read_figures
+from reports.pages import fill
 from reports.rows import decision_tables, is_done, settled
 
 PAGE, RECEIPT = "report/index.html", "report/receipt.json"
@@ -51,18 +52,7 @@ def write_report(run: Run, mask: Mask) -> str:
 
 def render(run: Run, mask: Mask) -> str:
     """The report of a completed run as HTML."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "number": words.number,
-        "short": words.short,
-        "size": words.size,
-        "share": words.share,
-        "duration": words.duration,
-    }
-    template = environment.from_string(resources.files("reports").joinpath("report.html").read_text("utf-8"))
-    return template.render(_content(run, read_figures(run), mask))
+    return fill("report.html", _content(run, read_figures(run), mask))
 
 
 def _made_from(run: Run) -> str:
@@ -91,6 +81,7 @@ def _content(run: Run, figures: Figures, mask: Mask) -> dict[str, Any]:
         "reasons": _reasons(run, figures, "drop", mask),
         "notes": _reasons(run, figures, "note", mask),
         "redactions": _redactions(run, figures),
+        "is_audited": is_audited(run),
         "clusters": cluster_details(run, figures.clusters, mask),
         "cluster_sizes": size_classes(figures.cluster_sizes),
         "clusters_total": sum(figures.cluster_sizes.values()),
