@@ -11,7 +11,7 @@ import re
 from pii.spans import Span
 
 _ESCAPE_CUT = re.compile(r"(?<!\\)(?:\\\\)*\\(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)?\Z")
-_ESCAPED_LETTER = re.compile(r"[nrt](?=[A-Z])")
+_ESCAPED_LETTER = re.compile(r"[nrt](?=[^\W\d_])")
 _WRITTEN_OUT = re.compile(r"u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}")
 _HEX = re.compile(r"[0-9a-fA-F]{0,4}")
 _NUMBER = re.compile(r"[+-]?[0-9][\w.]*", re.ASCII)
@@ -27,7 +27,7 @@ def mend(text: str, span: Span) -> Span:
     before = _ESCAPE_CUT.search(text, max(0, start - 12), start)
     if before is not None:
         sign = before[0].rpartition("\\")[2]
-        if not sign and _ESCAPED_LETTER.match(text, start, end):  # \\nJane
+        if not sign and _ESCAPED_LETTER.match(text, start, end) and not text[start + 1].islower():  # \\nJane
             start += 1
         elif not sign and _WRITTEN_OUT.match(text, start):  # u00e9
             start -= 1

@@ -1,17 +1,17 @@
 """The redactor: texts in, redacted texts and what was found out, redacted or left.
 
 Readers (pii/readers.py) find spans, `resolve` makes them disjoint, the policy says which stay. As a replacement can
-change what its neighbourhood looks like to a recognizer, changed texts are read again around the replacements until
-nothing new is found, so redacting twice changes nothing. Results hold no matched value: at most its HMAC under a key
-that the caller keeps.
+change what its neighbourhood looks like to a recognizer, changed texts are read again, as far as there is something
+new to read, until nothing new is found: so redacting twice changes nothing. Results hold no matched value: at most its
+HMAC under a key that the caller keeps.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,16 +94,16 @@ class Redactor:
         return column[0].as_py(), findings
 
     def _read(self, column: pa.StringArray, documents: Sequence[str | None]) -> dict[int, _Document]:
-        found: dict[int, _Document] = {}
-        for row, text, spans in self._find(column, [reader.pieces(column) for reader in self.readers]):
-            found[row] = _Document(text, documents[row] or "", spans)
-        again = [document for document in found.values() if document.is_changed]
+        pieces = [reader.pieces(column) for reader in self.readers]
+        found = {row: _Document(text, documents[row] or "", spans) for row, text, spans in self._find(column, pieces)}
+        again = [row for row, document in found.items() if document.is_changed]
+        seen = [{(piece.place.row, piece.text) for piece in its if piece.place.row in found} for its in pieces]
         for _ in range(ROUNDS):
             if not again:
                 break
-            texts = pa.array([document.redacted() for document in again], pa.string())
-            touched = _touched([reader.pieces(texts) for reader in self.readers], [d.places() for d in again])
-            again = [again[row] for row, _, spans in self._find(texts, touched) if again[row].add(spans)]
+            texts = pa.array([found[row].redacted() for row in again], pa.string())
+            fresh = [_fresh(reader.pieces(texts), again, its) for reader, its in zip(self.readers, seen, strict=True)]
+            again = [again[at] for at, _, spans in self._find(texts, fresh) if found[again[at]].add(spans)]
         return found
 
     def _find(self, column: pa.StringArray, pieces: Sequence[Sequence[Piece]]) -> Iterator[tuple[int, str, list[Span]]]:
@@ -198,37 +198,14 @@ class _Document:
         return quoted(self.text, span, self.placeholders.of(value, span.entity))
 
 
-def _touched(pieces: Sequence[Sequence[Piece]], places: Sequence[Sequence[tuple[int, int]]]) -> list[list[Piece]]:
-    """Of each reader's pieces those that a replacement touches, or a piece of any reader that one touches."""
-    sorted_pieces = sorted(((piece, reader) for reader, its in enumerate(pieces) for piece in its), key=_by_place)
-    touched: list[list[Piece]] = [[] for _ in pieces]
-    ends = [[end for _, end in its] for its in places]
-    for cluster in _clusters(sorted_pieces):
-        row, start = cluster[0][0].place.row, cluster[0][0].place.start
-        end = max(piece.place.end for piece, _ in cluster)
-        first = bisect_left(ends[row], start)
-        if first < len(places[row]) and places[row][first][0] <= end:
-            for piece, reader in cluster:
-                touched[reader].append(piece)
-    return touched
+def _fresh(pieces: Sequence[Piece], rows: Sequence[int], seen: set[tuple[int, str]]) -> list[Piece]:
+    """The pieces whose text was not read before in the same document; from now on it was.
 
-
-def _by_place(pair: tuple[Piece, int]) -> tuple[int, int, int]:
-    return (pair[0].place.row, pair[0].place.start, pair[1])
-
-
-def _clusters(pieces: Iterable[tuple[Piece, int]]) -> Iterator[list[tuple[Piece, int]]]:
-    """Runs of sorted pieces that overlap one another."""
-    cluster: list[tuple[Piece, int]] = []
-    row, end = -1, -1
-    for piece, reader in pieces:
-        if cluster and (piece.place.row != row or piece.place.start >= end):
-            yield cluster
-            cluster, end = [], -1
-        cluster.append((piece, reader))
-        row, end = piece.place.row, max(end, piece.place.end)
-    if cluster:
-        yield cluster
+    What a reader finds depends on a piece's text alone, so the others hold nothing but what was judged already.
+    """
+    fresh = [piece for piece in pieces if (rows[piece.place.row], piece.text) not in seen]
+    seen.update((rows[piece.place.row], piece.text) for piece in fresh)
+    return fresh
 
 
 def _readers(

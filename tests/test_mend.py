@@ -27,6 +27,7 @@ def span(text: str, value: str) -> Span:
         (r'"Ren\u00e9 Roy"', r"u00e9 Roy", r"\u00e9 Roy"),
         (r'"Ren\u00e9 Roy"', r"00e9 Roy", r"\u00e9 Roy"),
         (r'"by\nJane Roy"', "nJane Roy", "Jane Roy"),
+        (r'"by\n\nПётр Вяземский"', "nПётр Вяземский", "Пётр Вяземский"),
         (r'"Jane Roy\n"', "Jane Roy\\", "Jane Roy"),
         (r'"Jane Roy\\n"', "Jane Roy\\\\", "Jane Roy\\\\"),
         (r'"\\nJane"', "nJane", "nJane"),
