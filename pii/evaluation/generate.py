@@ -25,8 +25,9 @@ from typing import NamedTuple
 
 import orjson
 
-from pii.evaluation import values
-from pii.evaluation.values import Draw, Person
+from pii.evaluation import keys, values
+from pii.evaluation.draw import Draw
+from pii.evaluation.values import Person
 
 SEED = "quarry evaluation 1"
 FILLINGS = 3
@@ -65,7 +66,7 @@ class Filling:
         self.everyone = everyone
         self.people: dict[str, Person] = {}
         self.known: dict[str, tuple[str, str]] = {}
-        self.keys = values.keys()
+        self.keys = keys.keys()
         self.fillers = values.fillers()
         self.handles = values.lines_of("handles.txt")
         self.domains = values.lines_of("domains.txt")
