@@ -116,8 +116,8 @@ def _of_the_training_data() -> list[list[tuple[str, ...]]]:
 def test_the_set_shares_no_template_with_the_training_data() -> None:
     """No line of five words or more around a slot, and no three lines in a row with as many.
 
-    Shorter ones (Copyright (c) 1999 Jane Doe. All rights reserved; Signed-off-by: ...; author, name and e-mail address of a YAML file) are
-    forms of the world, which everyone writes alike.
+    Shorter ones (Copyright (c) 1999 Jane Doe. All rights reserved; Signed-off-by: ...; author, name and e-mail address
+    of a YAML file) are forms of the world, which everyone writes alike.
     """
 
     def said(*lines: tuple[str, ...]) -> int:
