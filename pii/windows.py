@@ -179,7 +179,7 @@ def _ipv6(data: np.ndarray, begin: int, end: int, colon: int) -> bool:
         return False
     colons, doubled, at = 0, False, colon
     while at < end and data[at] == 58 and colons < 8:
-        doubled = doubled or data[at - 1] == 58 and at > colon
+        doubled = doubled or (data[at - 1] == 58 and at > colon)
         colons += 1
         at += 1
         group = at
@@ -207,9 +207,9 @@ def _credentials(data: np.ndarray, end: int, colon: int) -> bool:
 
 @numba.njit(nogil=True, cache=True)
 def _is_assigned(data: np.ndarray, end: int, at: int) -> bool:
-    """Whether a value may follow the word that ends at `at`: the rest of its name, then = : => , ( or > and no newline."""
+    """Whether a value may follow the word that ends at `at`: the rest of its name, then = : => , ( or >, no newline."""
     last = min(end, at + 24)
-    while at < last and (_is_name(data[at])):
+    while at < last and _is_name(data[at]):
         at += 1
     last = min(end, at + 12)
     while at < last and data[at] in (9, 32, 34, 39, 41, 92, 93, 96):  # white space, quotes, \\, closing brackets
@@ -239,7 +239,7 @@ def _literal(
     while number >= 0:
         first, length, kind = starts[number], starts[number + 1] - starts[number], kinds[number]
         if at + length <= end:
-            fold = kind == WORD or kind == ASSIGNED
+            fold = kind in (WORD, ASSIGNED)
             same = 2
             while same < length:
                 byte = data[at + same]

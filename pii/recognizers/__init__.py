@@ -26,6 +26,7 @@ from pii.recognizers.ip_address import IpAddressRecognizer
 from pii.recognizers.private_key import PrivateKeyRecognizer
 from pii.recognizers.secret import SecretRecognizer
 from pii.recognizers.url_password import UrlPasswordRecognizer
+from pii.recognizers.username import UsernameRecognizer
 
 __all__ = [
     "FORMAT",
@@ -40,6 +41,7 @@ __all__ = [
     "Recognizer",
     "SecretRecognizer",
     "UrlPasswordRecognizer",
+    "UsernameRecognizer",
     "engine",
     "patterns",
 ]
@@ -67,6 +69,7 @@ def patterns() -> list[Recognizer]:
     return [
         EmailRecognizer(),
         IpAddressRecognizer(),
+        UsernameRecognizer(),
         UrlPasswordRecognizer(),
         SecretRecognizer(),
         PrivateKeyRecognizer(),
@@ -78,8 +81,9 @@ def patterns() -> list[Recognizer]:
 def engine(extra: Sequence[EntityRecognizer] = ()) -> AnalyzerEngine:
     """Presidio's analyzer with the recognizers by pattern, then `extra`: no language model, no file or network access.
 
-    `extra` are any Presidio recognizers for language LANGUAGE, a user's own among them. They get the text that the
-    caller passes to `analyze`, be it a whole file or the windows of a column, and no NLP artifacts.
+    `extra` are any Presidio recognizers for language LANGUAGE, a user's own among them. They read what the caller gives
+    to `analyze` and get no NLP artifacts. Only a Recognizer that names its anchors, words or assigned may read windows
+    (windows.triggers takes its names as those of ours); any other must be given whole texts, or it would miss values.
     """
     return AnalyzerEngine(
         RecognizerRegistry([*patterns(), *extra], supported_languages=[LANGUAGE]),
