@@ -189,6 +189,10 @@ def _at_name(
         return -1, -1
     if shape == CAPITALS or state[_SHAPE] == CAPITALS:
         hit = certain and listed and not ordinary and (before | bits) & GIVEN
+        hit = hit or (shape == TITLE and bits & GIVEN and not ordinary and data[state[_STOP]] == 44)  # DOE, Jane
+        hit = hit or (
+            shape == CAPITALS and certain and before & GIVEN and not ordinary and stop - start > 3
+        )  # Jane DOE
     elif before & GIVEN and certain:
         hit = not ordinary or bits & FAMILY
     elif bits & FAMILY and not ordinary:

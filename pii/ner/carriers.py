@@ -72,7 +72,7 @@ def readable(per_package: int) -> Iterator[tuple[str, str]]:
         listed = _files(distribution)
         for path in listed[:: max(1, len(listed) // per_package)]:
             try:
-                yield distribution.metadata["Name"], path.read_bytes()[:60_000].decode()
+                yield distribution.metadata["Name"], path.read_bytes()[:40_000].decode()
             except (OSError, UnicodeDecodeError):
                 continue
 

@@ -60,5 +60,6 @@ def table() -> tuple[np.ndarray, np.ndarray]:
     for kind, words in _WORDS.items():
         for word in words.split():
             kinds.setdefault(gazetteer.hash_of(word), kind)
+            kinds.setdefault(gazetteer.hash_of(word.capitalize()), kind)  # other letters than ASCII keep their case
     hashes = np.array(list(kinds), dtype=np.uint32)
     return gazetteer.slots(hashes, np.array(list(kinds.values()), dtype=np.uint8), SLOTS)

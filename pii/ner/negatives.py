@@ -33,10 +33,10 @@ _PERSONAL = re.compile(
 def windows(split: Split) -> tuple[str, ...]:
     """All harmless windows of a split's packages, sorted."""
     packages: dict[str, set[str]] = defaultdict(set)
-    for package, text in carriers.readable(50):
+    for package, text in carriers.readable(25):
         for word in set(_WORD.findall(text)):
             packages[word].add(package)
-    texts = [text for package, text in carriers.readable(200) if carriers.package_split(package) == split]
+    texts = [text for package, text in carriers.readable(100) if carriers.package_split(package) == split]
     common = frozenset(word for word, where in packages.items() if len(where) >= _PACKAGES)
     found = candidates.find(pa.array(texts, pa.string()))
     cut = found.text.split(candidates.SEPARATOR)[:-1]
