@@ -59,16 +59,16 @@ def redact(
     """Replace personal information and secrets in a text, or in every text of a batch."""
     if jsonl and spans:
         raise UsageError("--jsonl prints the spans beside each text anyway; leave --spans out.")
-    redactor = _stage(recipe, overrides or ()).redactor()
+    stage = _stage(recipe, overrides or ())
     if jsonl:
-        with _open(file) as stream:
-            wrong = _batch(stream, sys.stdout.buffer, redactor)
+        with _open(file) as stream:  # before the redactor is built, which takes seconds
+            wrong = _batch(stream, sys.stdout.buffer, stage.redactor())
         if wrong:
             lines = "1 line was" if wrong == 1 else f"{wrong:,} lines were"
             raise UsageError(f"{lines} passed over, as said above; all others are redacted.")
         return
     text = _read(file)
-    redacted, findings = _redact(redactor, [text])[0]
+    redacted, findings = _redact(stage.redactor(), [text])[0]
     if spans:
         found = [_as_json(finding) for finding in findings]
         typer.echo(json.dumps(found) if as_json else _table(text, findings))

@@ -11,7 +11,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pii.plugins import load_class
 
@@ -24,11 +24,11 @@ class NerOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    enabled: bool = False
+    enabled: bool = True
     model: str = BUNDLED  # or a Hugging Face token classifier: a directory, or a name that is in the local cache
     labels: dict[str, str] | None = None  # the model's label (without B-, I-) -> entity, where they are not the same
     device: str = "auto"  # or cpu, cuda, cuda:1; auto is the GPU where there is one
-    content: str | None = None  # digest of the model's files; filled in
+    content: str | None = Field(default=None, repr=False)  # digest of the model's files; filled in
 
     @model_validator(mode="before")
     @classmethod
@@ -44,7 +44,7 @@ class Plugged(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str
-    content: str | None = None  # digest of the module's source; filled in
+    content: str | None = Field(default=None, repr=False)  # digest of the module's source; filled in
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from pii.options import NerOptions, Plugged
 from pii.plugins import build
@@ -50,12 +50,12 @@ class Redact(Stage):
         "left_public_service": "an IP address was left, as it is a well-known name server's",
         "left_generic_account": "a user name was left, as every system has such an account",
     }
-    depends: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "tldextract")
+    depends: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "tldextract", "tokenizers", "torch", "transformers")
 
     entities: list[Entity] = ["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"]
     thresholds: dict[str, float] = {}  # entity -> the least score that counts; others count as found
     policy: Policy = Policy()
-    ner: NerOptions = NerOptions()
+    ner: NerOptions = Field(default_factory=NerOptions)
     recognizers: list[Plugged] = []  # Presidio recognizers of your own, written package.module:Class
     recognizer_files: list[ContentFile] = []  # Presidio's YAML definitions of pattern recognizers
     hmac_key: Annotated[str | None, PLACEMENT] = None  # a file of 16 bytes or more, kept outside the run
