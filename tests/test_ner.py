@@ -202,8 +202,8 @@ def test_an_encoder_without_a_trained_head_is_refused(foreign: Path, tmp_path: P
         NerModel.load(str(tmp_path), {"LABEL_0": "NAME"}, "cpu")
 
 
-def test_importing_the_recognizer_loads_no_torch() -> None:
-    code = "import sys, pii.ner.recognizer; print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
+def test_importing_the_model_loads_no_torch() -> None:
+    code = "import sys, pii.ner.model; print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pii.ner.measure import Scores
+from pii.ner.model import ENTITIES
 
 _FRONT = """---
 license: apache-2.0
@@ -68,7 +69,7 @@ def card(
     )
     return _FRONT.format(
         base="" if base is None else f"base_model: {base}\n",
-        entities=", ".join(scores),
+        entities=", ".join(ENTITIES),
         shape=shape,
         steps=steps,
         minutes=minutes,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 GRID = tuple(step / 20 for step in range(8, 20))  # 0.4 to 0.95
 
 Gold = Sequence[tuple[int, int, str]]  # (start, end, entity)
@@ -31,6 +33,11 @@ class Scores(NamedTuple):
     def f1(self) -> float:
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
+
+
+def total(scores: Iterable[Scores]) -> Scores:
+    """The scores of all entities together."""
+    return Scores(*np.sum([(0, 0, 0, 0), *scores], axis=0).tolist())
 
 
 def measure(gold: Sequence[Gold], found: Sequence[Spans], thresholds: Mapping[str, float]) -> dict[str, Scores]:

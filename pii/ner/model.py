@@ -188,7 +188,8 @@ class NerModel:
         padding = self.tokenizer.pad_token_id or 0
         by_length: dict[int, list[int]] = {}
         for number, window in enumerate(windows):
-            by_length.setdefault(next(length for length in LENGTHS if length >= len(window.ids)), []).append(number)
+            length = next(length for length in LENGTHS if length >= len(window.ids))
+            by_length.setdefault(min(length, self.limit), []).append(number)
         with torch.inference_mode(), _one_thread():
             for length, numbers in sorted(by_length.items()):
                 rows = max(1, BATCH // length)

@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel
 from pii.ner import tokenizer as tokenizers_
 from pii.ner.card import card
 from pii.ner.corpus import Example, examples
-from pii.ner.measure import Scores, measure, thresholds
+from pii.ner.measure import Scores, measure, thresholds, total
 from pii.ner.model import ENTITIES, NerModel
 
 LABELS = ("O", *(f"{prefix}-{entity}" for entity in ENTITIES for prefix in "BI"))
@@ -182,7 +182,7 @@ def train(
             losses.append(float(loss.detach()))
         if progress >= 1 or time.monotonic() - checked > 60 * every:
             scores, limits = _check(mean.module, readers[0], dev, device)
-            value = Scores(*map(sum, zip(*scores.values(), strict=True))).f1  # of all entities together
+            value = total(scores.values()).f1
             passed = (time.monotonic() - began) / 60
             print(f"step {len(losses)}, {passed:.1f} minutes, loss {np.mean(losses[-100:]):.4f}, dev F1 {value:.4f}:")
             print("  " + ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items()), flush=True)
