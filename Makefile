@@ -6,9 +6,10 @@ OUT ?= runs/demo
 PRESET ?= tiny
 INPUT := runs/demo-input
 REPOSITORIES ?= runs/pii-repositories
+MINUTES ?= 110
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo run report train bench pii-eval docs lock clean
+.PHONY: help setup check format test demo run report train bench pii-model pii-eval docs lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -56,6 +57,9 @@ train: setup  ## train PRESET on OUT/dataset
 bench: setup  ## measure the stages on the demo's repositories, see benchmarks/RESULTS.md
 	@$(BIN)/python -m recipes.demo_repositories $(INPUT)
 	$(BIN)/python -m benchmarks.stages $(INPUT)/repositories.txt
+
+pii-model: setup  ## train the bundled NER model again, on a GPU where there is one (MINUTES=110 at most)
+	$(BIN)/python -m pii.ner.train --out pii/ner/bundled --minutes $(MINUTES) --seed 0
 
 pii-eval: setup  ## score redaction on the labelled sets; REPOSITORIES=DIR where the real code is, or is cloned to
 	$(BIN)/python -m pii.evaluate --repositories $(REPOSITORIES) --clone --write
