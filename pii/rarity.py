@@ -23,7 +23,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 MERGES = "rarity.txt"
 ALPHABET = [chr(code) for code in range(0x21, 0x7F)]
-VOCABULARY = 12_000
+VOCABULARY = 20_000
 LONGEST = 256  # characters that are looked at: more say nothing new
 # Their licences are MIT, BSD or Apache-2.0.
 PACKAGES = ("aiohttp", "botocore", "datasets", "jinja2", "networkx", "numpy", "pandas", "ray", "spacy", "torch")

@@ -11,61 +11,53 @@ from typing import Literal
 
 Kind = Literal["password", "key", "weak", ""]  # weak: may hold a key, and much else
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list written as prose."""
+    return frozenset(text.split())
+
+
 _SEGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-_PASSWORD = frozenset(
-    """
+_PASSWORD = words("""
     password passwords passwd passphrase passcode passwort kennwort wachtwoord senha contrasena motdepasse pwd
     pass pw psw pswd passw
-    """.split()
-)
+    """)
 _PASSWORD_ENDS = ("password", "passwd", "passphrase", "pwd", "passwort")
-_ENDS_WITH_PASS = frozenset(
-    """
+_ENDS_WITH_PASS = words("""
     userpass dbpass mypass rootpass adminpass mysqlpass pgpass keypass storepass proxypass smtppass mailpass
     sshpass ftppass redispass testpass loginpass authpass bindpass
-    """.split()
-)
-_SECRET = frozenset(
-    """
+    """)
+_SECRET = words("""
     secret secrets token tokens apikey apikeys appkey authkey accesskey secretkey privatekey authtoken
     accesstoken apitoken apisecret appsecret clientsecret masterkey licensekey signingkey encryptionkey
     consumerkey consumersecret refreshtoken bearertoken idtoken credential credentials creds jwt bearer
     secretaccesskey
-    """.split()
-)
+    """)
 _SECRET_ENDS = ("secret", "apikey", "token")
-_KEY_OF = frozenset(
-    """
+_KEY_OF = words("""
     api app application access auth authentication authorization private secret encryption encrypt crypt
     crypto cipher signing signature sign signed master client consumer account shared license licence service
     session deploy deployment hmac aes des storage server admin subscription webhook jwt integration project
     user developer dev merchant cookie django flask rails base decryption decrypt validation machine read
     write ingest ingestion sas ssh rsa license function host vault recovery security ikey
-    """.split()
-)
-_WEAK = frozenset(
-    """
+    """)
+_WEAK = words("""
     key keys auth authorization authentication cookie session sid sessionid dsn pat
-    """.split()
-)
-_PASSED_OVER = frozenset(
-    """
+    """)
+_PASSED_OVER = words("""
     confirm confirmation confirmed repeat repeated again retype verify verification new old current value val
     string str text plain plaintext clear cleartext prod production dev development test tests testing staging
     stage live sandbox default raw base64 b64 literal const constant env main primary secondary a b c d x y i
     ii one two encoded bytes data local
-    """.split()
-)
+    """)
 # A name with one of these is no secret's, wherever it stands.
-_NEVER = frozenset(
-    """
+_NEVER = words("""
     public pub csrf xsrf nonce hash hashed hashes digest checksum sha sha1 sha256 sha512 md5 etag integrity
     revision commit page next continuation cursor sync foreign sort partition cache i18n label placeholder
     hint tooltip title caption message msg error errors regex pattern css class selector color icon xpath
     route href primarykey fingerprint sitekey lexer parser websocket socket plugins signature certificate cert
     thumbprint guid uuid
-    """.split()
-)
+    """)
 
 
 def kind_of(name: str) -> Kind:

@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from pii.rarity import Rarity
+from pii.secret_names import words
 from pii.secrets import is_made_up
 
 Verdict = Literal["value", "placeholder", ""]  # placeholder: says itself that it stands for a value
@@ -33,10 +34,10 @@ _SAYS_WHAT_IT_IS = re.compile(
     r"[_ .-]?(?:[0-9]{0,4}|123[0-9]*)!?",
     re.IGNORECASE,
 )
-_NOT_PASSWORDS = frozenset(
-    """
+_NOT_PASSWORDS = words("""
     string str text varchar char nvarchar bytes bytea byte number int integer bool boolean object any void
-    null none nil true false undefined unknown never optional required nullable empty yes no on off enabled
+    null none nil true false undefined unknown unreserved reserved requires must never optional required nullable
+    empty yes no on off enabled
     disabled auto type value values name username user users email mail login logout signin signup register
     account accounts profile url uri path file host hostname port database key id hash salt md5 sha1 sha256
     sha512 crypt bcrypt scrypt plain plaintext basic digest bearer oauth oauth2 prompt ask input hidden field
@@ -48,8 +49,7 @@ _NOT_PASSWORDS = frozenset(
     then end unless when while do done case esac fi from import require include use using var_dump echo print
     printf puts line lines word words first last next prev item items result buffer buf ptr str1 str2 tmp temp
     mixed array list map dict set tuple vec option maybe some just ref box rc arc secretstring cstring
-    """.split()
-)
+    """)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::|\?\.)[A-Za-z_][A-Za-z0-9_]*)+")
 _SECRET_WORD = re.compile(r"pass(?:w|phrase|code|_|-|$)|pwd|secret|token|credential", re.IGNORECASE)
 _PATH = re.compile(
@@ -126,7 +126,7 @@ class Values:
         if len(value) < (20 if weak else 16 if bare else 10) or len(value) > 2000 or not value.isascii():
             return ""
         text = _BASE64_TEXT if bare else _WEAK_TEXT if weak else _KEY_TEXT
-        if not text.fullmatch(value) or _HASHED.match(value) or _PATH.search(value) and "://" in value:
+        if not text.fullmatch(value) or _HASHED.match(value) or ("://" in value):
             return ""
         if not re.search(r"[0-9]", value) and (bare or weak or len(value) < 20):
             return ""
@@ -146,7 +146,7 @@ class Values:
             return ""
         if weak and _HEX.fullmatch(value) and len(value) in _DIGEST_LENGTHS:
             return ""
-        limit = 1.65 if weak or len(value) < 16 else 1.75 if bare else 1.9
+        limit = 1.7 if weak or len(value) < 16 else 1.8 if bare else 1.9
         if self.rarity.characters_per_token(value) >= limit:
             return ""
         worded = weak or len(value) < 16 or "/" in value or "." in value
@@ -155,5 +155,5 @@ class Values:
     def _in_order(self, value: str) -> bool:
         """Whether a good part of `value` are runs of the alphabet, the digits or the keyboard."""
         lowered = value.lower()
-        runs = sum(lowered[at : at + 4] in _ORDERED for at in range(0, len(lowered) - 3))
+        runs = sum(lowered[at : at + 4] in _ORDERED for at in range(len(lowered) - 3))
         return runs * 3 > len(lowered)

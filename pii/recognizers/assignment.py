@@ -1,9 +1,9 @@
 """Passwords and keys by the name they are assigned to, in any language and configuration format.
 
-One pattern finds a name with a cue (`pass`, `token`, `secret`, ...) and what gives it a value: an operator, an XML element or
-attribute, a call, an option, a query's field. Only then the name (pii/secret_names.py) and the value (pii/secret_values.py)
-are judged. No language is known here, only a line: a quoted literal may be any value; what stands bare must look like no
-expression, or stand where no expression can.
+One pattern finds a name with a cue (`pass`, `token`, `secret`, ...) and what gives it a value: an operator, an element
+or attribute of XML, a call, an option, a field of a query. Only then the name (pii/secret_names.py) and the value
+(pii/secret_values.py) are judged. No language is known here, only a line: a quoted literal may be any value; what
+stands bare must look like no expression, or stand where no expression can.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from pii.recognizers.base import Found, Recognizer
+from pii.recognizers.base import FORMAT, Found, Recognizer
 from pii.secret_names import kind_of
 from pii.secret_values import Values
 
@@ -25,40 +25,57 @@ _COMMON = ("pass", "key", "auth", "cred", "jwt", "senha", "kennwort", "session")
 
 # Each in the three ways it is written: literals, so that the search for the first letter runs in C.
 _CUE = "|".join(form for word in (*_TELLING, *_COMMON) for form in (word, word.capitalize(), word.upper()))
-_NAME_TAIL = r"[A-Za-z0-9_.-]{0,40}+"
-# `password`: string = , password: &str = , password String = ; the literal must follow.
-_TYPE = r"(?:[ \t]{0,4}[:?!]{1,2}[ \t]{0,4}[A-Za-z&'][\w.<>&?' |]{0,30}?(?=[ \t]{0,4}=[ \t]{0,4}[bruf@&N]{0,2}[\"'`]))?"
-_NAMED = re.compile(
-    rf"(?:{_CUE}){_NAME_TAIL}(?P<close>\\?[\"'`]|&quot;)?(?P<bracket>[\])}}]{{1,2}}|\[[0-9]{{0,4}}\])?{_TYPE}"
-    r"(?:(?P<blank>[ \t]{0,40})(?P<operator>,[ \t]{0,4}\\?[\"']?(?:value|Value|VALUE)\\?[\"']?[ \t]{0,3}[:=]|=>|:=|\?=|\|\|=|[=!]==?|=~|:{1,2}=?|<-|->|=|,|>|\(|"
-    r"(?:value|Value|VALUE|content|defaultValue)[ \t]{0,2}=|(?:is|IS|was|ist|AS|as|to)(?=[: \t]):?)|(?P<space>[ \t]{1,8})(?=[\"'\w$!#%&*@^~+./-]))"
-    r"(?P<after>[ \t]{0,40})"
+_GIVEN = re.compile(
+    rf"""(?:{_CUE})[A-Za-z0-9_.-]{{0,40}}+                  # the name from its cue on
+    (?P<close>\\?["'`]|&quot;)?                             # it stood in quotes,
+    (?:[\])}}]{{1,2}}|\[[0-9]{{0,4}}\])?                    # in brackets; char password[] =
+    (?:[ \t]{{0,4}}[:?!]{{1,2}}[ \t]{{0,4}}[A-Za-z&'][\w.<>&?'\ |]{{0,30}}?  # has a type: password: String = "..."
+        (?=[ \t]{{0,4}}=[ \t]{{0,4}}[bruf@&N]{{0,2}}["'`]))?
+    (?:(?P<blank>[ \t]{{0,40}})
+        (?P<operator>,[ \t]{{0,4}}\\?["']?(?:value|Value|VALUE)\\?["']?[ \t]{{0,3}}[:=]   # {{name: X, value: Y}}
+        |=>|:=|\?=|\|\|=|[=!]==?|=~|:{{1,2}}=?|<-|->|=|,|>|\(
+        |(?:value|Value|VALUE|content|defaultValue)[ \t]{{0,2}}=                      # name="password" value="..."
+        |(?:is|IS|was|ist)(?=[:\ \t]):?)
+    |[ \t]{{1,8}}(?=["'\w$!\#%&*@^~+./-]))                  # or nothing between: --password ..., PASSWORD '...'
+    (?P<after>[ \t]{{0,40}})""",
+    re.VERBOSE,
 )
 _NAME_HEAD = re.compile(r"[A-Za-z0-9_.$:-]{0,40}\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.$:-]*")
 _QUOTED = re.compile(
-    r"(?:[bBuUrRfFLN@]{1,2}(?=[\"']))?(?:\(?ConvertTo-SecureString[ \t](?:-String[ \t])?|new String\(|String\(|Buffer\.from\(|\(|\[|\{|base64\.b64decode\(|SecretString\(|to_secure_string\()?"
-    r"(?:(?P<escaped>\\[\"'])(?P<e>[^\"'\\\n\0]{1,300})(?P=escaped)"
-    r"|&quot;(?P<x>[^\"'&\n\0]{1,300})&quot;"
-    r"|\"(?P<d>(?:[^\"\\\n\0]|\\.){1,300}+)\"|'(?P<s>(?:[^'\\\n\0]|\\.|''){1,300}+)'|`(?P<t>[^`\\\n\0]{1,300}+)`)"
+    r"""(?:[bBuUrRfFLN@]{1,2}(?=["']))?
+    (?:new[ ]String\(|String\(|Buffer\.from\(|base64\.b64decode\(|SecretString\(|to_secure_string\(|[\[({]
+        |\(?ConvertTo-SecureString[ \t](?:-String[ \t])?)?
+    (?:(?P<escaped>\\["'])(?P<e>[^"'\\\n\0]{1,300})(?P=escaped)
+    |&quot;(?P<x>[^"'&\n\0]{1,300})&quot;
+    |"(?P<d>(?:[^"\\\n\0]|\\.){1,300}+)"
+    |'(?P<s>(?:[^'\\\n\0]|\\.|''){1,300}+)'
+    |`(?P<t>[^`\\\n\0]{1,300}+)`)""",
+    re.VERBOSE,
 )
 _SCHEME = re.compile(
-    r"base64:|(?:Bearer|bearer|BEARER|Basic|basic|Token|token|JWT|Api-Key|ApiKey|apikey|OAuth|SSWS|key|Key)[ \t]{1,3}(?:token=)?\"?"
+    r"base64:|(?:[Bb]earer|BEARER|[Bb]asic|[Tt]oken|JWT|[Aa]pi-?[Kk]ey|OAuth|SSWS|[Kk]ey)[ \t]{1,3}(?:token=)?\"?"
 )
 _BARE = re.compile(r"[^\s\"'`<>\0]{1,300}+")
-_DELIMITERS = re.compile(r"[;&,\\|)\]}]")
-_SETTER = re.compile(
-    r"(?:set|with|add|use|create|make|plain|new|encode|Hash|hash|hashpw|make|For|for|is|check|verify|authenticate)?$"
-)
-_QUERY_BEFORE = re.compile(r"[?&;]\Z")
-_PAIR_BEFORE = re.compile(r"\w=[^\s=]{1,60}[ \t;]\Z")
+_BARE_KEY = re.compile(r"(?:[A-Za-z0-9+/_.~-]{1,64}:)?[A-Za-z0-9+/_.~-]{1,600}+={0,2}")
+_DELIMITER = re.compile(r"[;&,\\|)\]}]")
+_SETTER = re.compile(r"(?:^|\.|_)(?:set|with|plain|raw)|^password$|^secret$", re.IGNORECASE)
+_QUERY_BEFORE = re.compile(r"[?&;]\Z|\w=[^\s=]{1,60}[ \t;]\Z")  # ...?a=b&password= and host=a user=b password=
+_OPTION_BEFORE = re.compile(r"(?:^|[ \t])ENV[ \t]\Z|machine \S+ login \S+ \Z|\blogin \S+ \Z|--\Z")
+_OPTION_AFTER = re.compile(r"[,;.)]*(?:[ \t]*(?:\Z|[\n\r\\\"'`|;&>#<)\]]|-)|[ \t]+(?=[\"'$./\[{-]|\w+[.:/=@]))")
 _LINE_START = re.compile(
-    r"(?:^|\n|\\n)[ \t]{0,40}(?:(?:export|ENV|ARG|set|setx|SET|env|global|local|readonly|declare -x|set -x|set -gx|define)[ \t]+|- |# ?|// ?|; ?|\* ?|\$env:|\"|'|-e |-D)?\Z"
+    r"""(?:^|\n|\\n)[ \t]{0,40}
+    (?:(?:export|ENV|ARG|setx?|SET|env|global|local|readonly|declare[ ]-x|set[ ]-g?x|define)[ \t]+
+    |-[ ]|[#]\ ?|//\ ?|;\ ?|\*\ ?|\$env:|"|'|-e[ ]|-D)?\Z""",
+    re.VERBOSE,
 )
 _ENV_OPTION = re.compile(
-    r"(?:^|[ \t\"'=\[])(?:-e|--env|--build-arg|-D|--set|--from-literal=?|export|ENV|env|docker run|&&|;|sudo|\\n)[ \t=]?[\"']?\Z"
+    r"""(?:^|[ \t"'=\[])(?:-e|--env|--build-arg|-D|--set|--from-literal=?|export|ENV|env|docker\ run|&&|;|sudo|\\n)
+    [ \t=]?["']?\Z""",
+    re.VERBOSE,
 )
-_END = re.compile(r"[ \t]*(?:\r?\n|\Z|[ \t]#|[ \t]//|\\n|\\?[\"'`]|<)")
-_AFTER_COMMA_STRICT = {",", "("}
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z|[ \t]#|[ \t]//|\\n|\\?[\"'`]|<)")
+_EXPRESSION = re.compile(r"[()\[\]{}]|->|::|^[&*]\w|\+$|^\w+\.\w+|^self|^this|^new$|[,;({\[]\Z")
 
 
 class AssignmentRecognizer(Recognizer):
@@ -77,12 +94,12 @@ class AssignmentRecognizer(Recognizer):
     ) -> list[RecognizerResult]:
         results = super().analyze(text, ["PASSWORD"], nlp_artifacts)
         for result in results:
-            result.entity_type = _ENTITIES[result.recognition_metadata["format"]]
+            result.entity_type = _ENTITIES[result.recognition_metadata[FORMAT]]
         return [result for result in results if result.entity_type in entities]
 
     def find(self, text: str) -> Iterator[Found]:
         position = 0
-        while match := _NAMED.search(text, position):
+        while match := _GIVEN.search(text, position):
             hit = self._judge(text, match)
             position = max(match.end(), hit.end if hit else 0)
             if hit:
@@ -91,133 +108,124 @@ class AssignmentRecognizer(Recognizer):
     def _judge(self, text: str, match: re.Match[str]) -> Found | None:
         head = _NAME_HEAD.search(text, max(0, match.start() - 40), match.start())
         start = head.start() if head else match.start()
-        name_end = match.end() if match["close"] is None else match.start("close")
-        name = re.match(r"[A-Za-z0-9_.$:-]*", text[start:name_end])[0].rstrip(".:-")  # type: ignore[index]
+        named = _NAME.match(text, start, match.end() if match["close"] is None else match.start("close"))
+        name = named[0].rstrip(".:-") if named else ""
         kind = kind_of(name)
-        if not kind:
+        if not kind or name.count("::"):
             return None
-        value = _QUOTED.match(text, match.end())
-        if value is not None:
-            return self._quoted(text, match, start, name, kind, value)
-        return self._bare(text, match, start, name, kind)
+        operator = match["operator"] or " "
+        if operator[0] == "," and len(operator) > 1:
+            operator = "value:"
+        literal = _QUOTED.match(text, match.end())
+        if literal is not None:
+            return self._quoted(text, match, operator, start, name, kind, literal)
+        if kind == "password":
+            return self._bare_password(text, match, operator, start, name)
+        return self._bare_key(text, match, operator, name, kind)
 
     def _quoted(
-        self, text: str, match: re.Match[str], start: int, name: str, kind: str, found: re.Match[str]
+        self,
+        text: str,
+        match: re.Match[str],
+        operator: str,
+        start: int,
+        name: str,
+        kind: str,
+        literal: re.Match[str],
     ) -> Found | None:
-        group = next(name for name in ("e", "x", "d", "s", "t") if found[name] is not None)
-        begin, end = found.span(group)
-        operator = match["operator"] or " "
-        if match["operator"] is None and match["close"]:
-            return None  # "password" "x"
-        if match["close"] and operator == ":" and re.search(r"\?[ \t]*[\"'`]\Z", text[max(0, start - 4) : start]):
-            return None  # ok ? 'pass' : 'fail'
-        if operator in (">", "to", "as", "AS", "->", "::"):
+        group = next(name for name in ("e", "x", "d", "s", "t") if literal[name] is not None)
+        before = text[max(0, start - 4) : start]
+        if operator in (">", "->", "::") or (operator == " " and match["close"]):
             return None
+        if match["close"] and operator == ":" and re.search(r"\?[ \t]*[\"'`]\Z", before):
+            return None  # ok ? 'pass' : 'fail'
         if operator in ("is", "was", "IS") and name.lower() in ("pass", "key", "token"):
             return None
-        if len(operator) > 6 and operator[0] == ",":
-            operator = ":"
-        erlang = text[start - 1 : start] == "{"  # {password, "x"}
-        if operator == "," and not erlang and (not match["close"] or match["close"][-1] == "`"):
-            return None  # f(password, "x")
-        if operator == "(" and not re.search(
-            r"(?:^|\.|_)(?:set|with|plain|raw)|^[Pp]assword$|^secret$", name, re.IGNORECASE
-        ):
+        if operator == "," and before[-1:] != "{" and (not match["close"] or match["close"][-1] == "`"):
+            return None  # f(password, "x"), but {password, "x"} of Erlang
+        if operator == "(" and not _SETTER.search(name):
             return None
-        strict = operator in (",", "(", " ", "is", "was", "to", "as", "AS", "IS")
+        strict = operator in (",", "(", " ", "is", "was", "IS")
         if operator == " " and group == "s" and name.lower() == "password":  # CREATE ROLE x PASSWORD 'y'
             strict = False
-        return self._verdict(text, begin, end, kind, name, strict=strict, bare=False)
+        return self._verdict(text, *literal.span(group), kind, name, strict=strict)
 
-    def _bare(self, text: str, match: re.Match[str], start: int, name: str, kind: str) -> Found | None:
-        operator, begin = match["operator"] or " ", match.end()
-        if operator in (",", "(", "==", "===", "!=", "!==", "=~", "->", "<-", "::", "||=", "as", "AS", "to"):
+    def _bare_key(self, text: str, match: re.Match[str], operator: str, name: str, kind: str) -> Found | None:
+        if operator in (",", "(", "==", "===", "!=", "!==", "=~", "->", "<-", "::", "||=", ">"):
             return None
-        pair = len(operator) > 6 and operator[0] == ","  # {name: DB_PASSWORD, value: x}
-        if match["close"] and operator not in (":", ">") and not pair:
+        if match["close"] and operator not in (":", "value:"):
             return None
-        before = text[max(0, start - 60) : start]
-        spaced = bool(match["blank"] or match["after"])
+        begin = match.end()
+        scheme = _SCHEME.match(text, begin)
+        if scheme:
+            begin = scheme.end()
+        value = _BARE_KEY.match(text, begin)
+        if value is None or text[value.end() : value.end() + 1] in ("(", "[", ":", "$", "@", "%", "{"):
+            return None
+        return self._verdict(text, begin, begin + len(value[0].rstrip(".")), kind, name, bare=True)
+
+    def _bare_password(self, text: str, match: re.Match[str], operator: str, start: int, name: str) -> Found | None:
+        begin = match.end()
         value = _BARE.match(text, begin)
-        if value is None:
+        if value is None or (match["close"] and operator not in (":", ">", "value:")):
             return None
-        raw = value[0]
-        if operator == ">":  # <password>x</password>
-            opened = (
-                before.endswith("<") if not match["close"] else re.search(r"(?:name|key)=[\"'][\w.-]{0,40}\Z", before)
-            )
-            if match["blank"] or not opened or not text.startswith("</", value.end()):
+        raw, before = value[0], text[max(0, start - 60) : start]
+        spaced = bool(match["blank"] or match["after"])
+        end = begin + len(raw.rstrip(",;.)")) if operator != ">" else value.end()
+        if operator == ">":  # <password>x</password>, name="password">x</property>
+            opened = before.endswith("<") or re.search(r"(?:name|key)=[\"'][\w.-]{0,40}\Z", before)
+            if match["blank"] or not opened or not text.startswith("</", end):
                 return None
-            return self._verdict(text, begin, value.end(), kind, name, strict=False, bare=False)
-        if kind != "password":
-            scheme = _SCHEME.match(text, begin)
-            if scheme:
-                begin = scheme.end()
-                value = _BARE.match(text, begin)
-                if value is None:
-                    return None
-            cut = re.match(r"[A-Za-z0-9+/=_.~-]+(?::[A-Za-z0-9+/=_.~-]+)?", text[begin : value.end()])
-            if cut is None:
-                return None
-            stop = begin + cut.end()
-            if text[stop : stop + 1] in ("(", "[", ":", "$", "@", "%", "{"):
-                return None
-            return self._verdict(text, begin, stop - (text[stop - 1] == "."), kind, name, strict=False, bare=True)
-        option = name.startswith("-") and not spaced
-        query = _QUERY_BEFORE.search(before) is not None or _PAIR_BEFORE.search(before) is not None
+            return self._verdict(text, begin, end, "password", name)
         if operator == " ":
-            dashed = name.startswith("--") or re.search(
-                r"(?:^|[ \t])ENV[ \t]\Z|machine \S+ login \S+ \Z|\blogin \S+ \Z|--\Z", before
-            )
-            if not dashed or raw[0] in "-[<$\\|&;=>":
+            option = name.startswith("--") or _OPTION_BEFORE.search(before)
+            if not option or raw[0] in "-[<$\\|&;=>" or not _OPTION_AFTER.match(text, end):
                 return None
-            return self._verdict(text, begin, begin + len(raw.rstrip(",;.)")), kind, name, strict=False, bare=False)
-        if (option or query) and operator in ("=", ":") and not spaced:
-            cut = _DELIMITERS.search(raw)
-            stop = begin + (cut.start() if cut else len(raw))
-            return self._verdict(text, begin, stop, kind, name, strict=False, bare=False)
-        if pair:
-            return self._verdict(text, begin, begin + len(raw.rstrip("},")), kind, name, strict=True, bare=False)
+            return self._verdict(text, begin, end, "password", name)
+        if operator in ("=", ":") and not spaced and (name.startswith("-") or _QUERY_BEFORE.search(before)):
+            cut = _DELIMITER.search(raw)
+            return self._verdict(text, begin, begin + (cut.start() if cut else len(raw)), "password", name)
+        if operator == "value:":
+            return self._verdict(text, begin, begin + len(raw.rstrip("},")), "password", name, strict=True)
         if operator in ("is", "was", "ist", "IS"):
-            return self._verdict(text, begin, begin + len(raw.rstrip(".,;:!?)")), kind, name, strict=True, bare=False)
-        if operator not in ("=", ":", "?=", ":="):
-            return None
+            return self._verdict(text, begin, begin + len(raw.rstrip(".,;:!?)")), "password", name, strict=True)
+        if operator in ("=", ":", "?=", ":="):
+            return self._of_line(text, match, operator, name, raw, before, spaced)
+        return None
+
+    def _of_line(
+        self, text: str, match: re.Match[str], operator: str, name: str, raw: str, before: str, spaced: bool
+    ) -> Found | None:
+        """A bare password after = or : in a line that may be code as well as configuration."""
+        begin = match.end()
         at_start = _LINE_START.search(before) is not None
-        ended = _END.match(text, begin + len(raw)) is not None
-        code = (
-            raw[-1] in ",;({["
-            or re.search(r"[()\[\]{}]|->|::|^[&*]\w|\+$|^\w+\.\w+|^self|^this|^new$", raw) is not None
-        )
+        code = _EXPRESSION.search(raw) is not None
         if operator == "=" and not spaced and (at_start or _ENV_OPTION.search(before)):
             if code and not re.search(r"[!@#$%^&*]", raw.rstrip(",;")):
                 return None
-            strict = not (
-                name.upper() == name
-                or before.endswith(("-e ", "export ", "ENV "))
-                or before == ""
-                or before[-1] in "\n "
+            environment = (
+                name.isupper() or before.endswith(("-e ", "export ", "ENV ")) or before[-1:] in ("", "\n", " ")
             )
-            return self._verdict(text, begin, begin + len(raw.rstrip(",;")), kind, name, strict=strict, bare=False)
-        if not ended or code:
+            return self._verdict(text, begin, begin + len(raw.rstrip(",;")), "password", name, strict=not environment)
+        if code or _LINE_END.match(text, begin + len(raw)) is None:
             return None
         if not at_start:  # Telnet password: 16f92501
             if operator != ":" or not match["after"] or not re.search(r"[0-9]", raw) or not re.search(r"[A-Za-z]", raw):
                 return None
-            return self._verdict(text, begin, begin + len(raw.rstrip(".,;")), kind, name, strict=True, bare=False)
-        strict = not (operator == ":" and match["after"] and not match["blank"])
-        return self._verdict(text, begin, begin + len(raw), kind, name, strict=strict, bare=False)
+            return self._verdict(text, begin, begin + len(raw.rstrip(",;.")), "password", name, strict=True)
+        yaml = operator == ":" and match["after"] and not match["blank"]
+        return self._verdict(text, begin, begin + len(raw), "password", name, strict=not yaml)
 
     def _verdict(
-        self, text: str, begin: int, end: int, kind: str, name: str, *, strict: bool, bare: bool
+        self, text: str, begin: int, end: int, kind: str, name: str, *, strict: bool = False, bare: bool = False
     ) -> Found | None:
         value = text[begin:end]
         if kind == "password":
             verdict = self.values.password(value, strict, "phrase" in name.lower())
             if not verdict or value.lower() == name.lower():
                 return None
-            return Found(
-                begin, end, 0.7 if strict else 0.8, PASSWORD_FORMAT, "placeholder" if verdict == "placeholder" else ""
-            )
+            left = "placeholder" if verdict == "placeholder" else ""
+            return Found(begin, end, 0.7 if strict else 0.8, PASSWORD_FORMAT, left)
         scheme = _SCHEME.match(value)
         if scheme:
             begin += scheme.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pii.recognizers.anchored import matches
 from pii.recognizers.base import Found, Recognizer
 from pii.secrets import compiled, formats, is_made_up
 
@@ -19,10 +20,8 @@ class SecretRecognizer(Recognizer):
     def find(self, text: str) -> Iterator[Found]:
         found: set[tuple[int, int]] = set()
         for form, pattern in self.formats:
-            if not any(anchor in text for anchor in form.anchors):
-                continue
             group = "secret" if "secret" in pattern.groupindex else 0
-            for match in pattern.finditer(text):
+            for match in matches(text, pattern, form.anchors, form.reach):
                 span = match.span(group)
                 if span in found or is_made_up(match[group]):
                     continue
