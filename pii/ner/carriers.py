@@ -16,15 +16,12 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from pii.ner.names import Split
+from pii.ner.words import words
 
 RESERVED = frozenset({"scipy", "flask", "requests", "werkzeug", "rich", "networkx"})  # for held-out tests of the model
 _LISTS = frozenset({"faker", "spacy", "ftfy", "tzdata", "phonenumbers"})  # packages that are lists of names and places
 _PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation)\b|\bApache", re.IGNORECASE)
 _COPYLEFT = re.compile(r"GPL|MPL|Mozilla|Artistic|EPL", re.IGNORECASE)
-_SUFFIXES = frozenset(
-    "py pyx pxd pyi h c cc cpp hpp cu cuh f f90 js ts css html jinja j2 tpl json yaml yml toml cfg ini md rst txt po cmake sh"
-    " sql xml xsl csv bat ps1 rb go rs java".split()
-)
 _PER_PACKAGE, _PER_SUFFIX, _FILE_LINES = 60, 500, 120
 _SUSPECT = re.compile(
     r"@|author|copyright|\(c\)|©|written|thank|credit|contribut|maintain|todo|fixme|xxx|licen[cs]|\bby\b|signed|report|courtesy|"
@@ -87,7 +84,8 @@ def _is_permissive(distribution: Distribution) -> bool:
 
 
 def _files(distribution: Distribution) -> list[Path]:
-    listed = sorted(str(file) for file in distribution.files or [] if Path(str(file)).suffix[1:].lower() in _SUFFIXES)
+    suffixes = frozenset(words("source_suffixes"))
+    listed = sorted(str(file) for file in distribution.files or [] if Path(str(file)).suffix[1:].lower() in suffixes)
     step = max(1, len(listed) // (_PER_PACKAGE * 8))
     return [Path(str(distribution.locate_file(name))) for name in listed[::step]]
 

@@ -1,8 +1,8 @@
 """Synthetic training data of the NER model: people, accounts and secrets set into real code, and what looks like them.
 
 A document is a filled template (a comment in the style of a language, or lines of a file as they are) between lines of
-a real package. Half of the templates hold nothing to find. An example is what the candidate scan cuts out of a document,
-as the model gets it; some documents stay whole. `train` and `dev` share no template, no name and no package.
+a real package. Half of the templates hold nothing to find. An example is what the candidate scan cuts out of a
+document, as the model gets it; some documents stay whole. `train` and `dev` share no template, no name and no package.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Example(NamedTuple):
 
 
 class Style(NamedTuple):
-    """A language's comment: what stands before and after all, before and after each line, and whose code may surround it."""
+    """A language's comment: what stands before and after all and each line, and the suffixes of code around it."""
 
     first: str
     prefix: str

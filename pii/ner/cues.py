@@ -24,28 +24,32 @@ KEYWORD = 13  # LastChangedBy, IDENTIFIED BY: such a line is read as it is
 REVISION = 14  # $Id: file,v 1.2 2001/02/03 jdoe Exp $
 
 _WORDS = {
-    FIELD: "author authors author_name maintainer maintainers contributor contributors creator creators reviewer reviewers"
-    " approver approvers assignee assignees owner owners packager programmer programmers translator translators developer"
-    " developers moduleauthor codeauthor sectionauthor __author__ __maintainer__ __credits__ codeowners committer"
-    " autor auteur auteurs autori autores autore автор автори авторы 作者 著者 作成者 저자 작성자 المؤلف מחבר συγγραφέας लेखक",
-    CREDIT: "copyright copyrights filecopyrighttext copyrighted thanks thank kudos props credit credits contributed written"
-    " maintained signed acked courtesy coauthored authored merci danke gracias acknowledgements acknowledgments grateful"
-    " rewritten cheers regards sincerely greetings yours __copyright__ legalcopyright module_author driver_author devised invented",
-    LABEL: "co coauthor reported tested suggested submitted reviewed developed designed implemented translated patch photo icon"
-    " music artwork font contact team staff lead founder idea created modified updated revised changed approved coded"
-    " programmed cc bcc to from logo translation translations with an attn student instructor artist presenter"
-    " speaker teacher supervisor manager recipient sender editor editors publisher person people members member thx ack",
-    BY: "by per see cf dear hi hello hey mr mrs ms dr prof professor sir via from ask"
-    " von de par por af door przez autorem and",
+    FIELD: "author authors author_name maintainer maintainers contributor contributors creator creators reviewer "
+    "reviewers approver approvers assignee assignees owner owners packager programmer programmers translator "
+    "translators developer developers moduleauthor codeauthor sectionauthor __author__ __maintainer__ "
+    "__credits__ codeowners committer autor auteur auteurs autori autores autore автор автори авторы 作者 著者 "
+    "作成者 저자 작성자 المؤلف מחבר συγγραφέας लेखक",
+    CREDIT: "copyright copyrights filecopyrighttext copyrighted thanks thank kudos props credit credits contributed "
+    "written maintained signed acked courtesy coauthored authored merci danke gracias acknowledgements "
+    "acknowledgments grateful rewritten cheers regards sincerely greetings yours __copyright__ legalcopyright "
+    "module_author driver_author devised invented",
+    LABEL: "co coauthor reported tested suggested submitted reviewed developed designed implemented translated patch "
+    "photo icon music artwork font contact team staff lead founder idea created modified updated revised "
+    "changed approved coded programmed cc bcc to from logo translation translations with an attn student "
+    "instructor artist presenter speaker teacher supervisor manager recipient sender editor editors publisher "
+    "person people members member thx ack",
+    BY: "by per see cf dear hi hello hey mr mrs ms dr prof professor sir via from ask von de par por af door "
+    "przez autorem and",
     AFTER: "wrote writes et says said noted suggests pointed",
     NOTE: "todo fixme xxx hack note bug",
     PATH: "home users",
-    SITE: "github gitlab bitbucket twitter x linkedin keybase facebook instagram medium launchpad t youtube codepen npmjs"
-    " dribbble patreon",
+    SITE: "github gitlab bitbucket twitter x linkedin keybase facebook instagram medium launchpad t youtube codepen "
+    "npmjs dribbble patreon",
     PARTICLE: "van von der den da di la le bin ibn al el dos du del ter ten vande e y av af zu zur della do das",
     MENTION: "for ping follow on at h merged closes fixes",
     ACCOUNT: "user username login uid userid usr user_name screen_name nickname db_user dbuser db_username user_login",
-    NAMED: "surname firstname lastname first_name last_name fullname full_name middlename given family first last alt names",
+    NAMED: "surname firstname lastname first_name last_name fullname full_name middlename given family first last "
+    "alt names",
     REVISION: "id header revision",
     KEYWORD: "lastchangedby identified sshd sudo rw drwx drwxr drwxrwxr drwxrwxrwx lrwxrwxrwx",
 }

@@ -13,6 +13,8 @@ from functools import cache
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
+from pii.ner.words import words
+
 Split = Literal["train", "dev"]
 
 _GIVEN = ("first_names", "first_names_male", "first_names_female", "first_names_nonbinary", "first_names_unisex")
@@ -197,7 +199,7 @@ def handle(rng: random.Random, person: Person) -> str:
     """An account's name made of a person's: jdoe, jane.doe, jane-doe42, doej, janed, or a word of their own."""
     given, family = plain(person.given), plain(person.family)
     if not given or not family:
-        given, family = rng.choice(_NICKS), rng.choice(_NICKS)
+        given, family = rng.choice(words("nicks")), rng.choice(words("nicks"))
     kind = rng.randrange(14)
     if kind < 4:
         made = given[0] + family
@@ -212,9 +214,9 @@ def handle(rng: random.Random, person: Person) -> str:
     elif kind == 10:
         made = family
     elif kind == 11:
-        made = rng.choice(_NICKS) + rng.choice(("", "-", "_", "")) + rng.choice(_NICKS)
+        made = rng.choice(words("nicks")) + rng.choice(("", "-", "_", "")) + rng.choice(words("nicks"))
     elif kind == 12:
-        made = rng.choice((given, family))[:4] + rng.choice(_NICKS)
+        made = rng.choice((given, family))[:4] + rng.choice(words("nicks"))
     else:
         made = given[:3] + family[:3]
     if rng.random() < 0.18:
@@ -222,12 +224,6 @@ def handle(rng: random.Random, person: Person) -> str:
     if rng.random() < 0.06:
         made = made.capitalize()
     return made
-
-
-_NICKS = tuple(
-    "zed fox kraken bit byte lazy pixel night owl ghost coder hack cat dev null neo wolf moss tux raven quant spark code"
-    " blue red mr the real dr big tiny kid master ninja punk dark sky rock data nerd geek mad cyber storm ice fire".split()
-)
 
 
 @cache

@@ -25,7 +25,8 @@ _POINTED = re.compile(
     r"|(?i:\bby) |(?i:thanks|from|to|cc|see|via|ask):? )([A-Za-z_0-9]+)"
 )
 _PERSONAL = re.compile(
-    r"(?i:todo|fixme|xxx|hack|note) ?\(|@|[^\x00-\x7f]|/home/|[Uu]sers[/\\]|\.com/|\.org/|\.me/|\$(?:Id|Header|Author)|[0-9a-f]{24}|passw|\b[A-Z]\. "
+    r"(?i:todo|fixme|xxx|hack|note) ?\(|@|[^\x00-\x7f]|/home/|[Uu]sers[/\\]|\.com/|\.org/|\.me/|"
+    r"\$(?:Id|Header|Author)|[0-9a-f]{24}|passw|\b[A-Z]\. "
 )
 
 

@@ -18,10 +18,18 @@ ENTITY = {"GIVEN": "NAME", "FAMILY": "NAME"}  # slots that are labelled as anoth
 _PART = re.compile(r"\{([A-Za-z_0-9]+)\}|⟨([^⟩]*)⟩")
 
 
-class Template(NamedTuple):
-    """`parts` are literal text, alternatives, or the name of a slot."""
+class Part(NamedTuple):
+    """Literal text, the name of a slot, or alternatives."""
 
-    parts: tuple[tuple[str, tuple[str, ...]], ...]  # ("text", (it,)), ("choice", all), ("slot", (name,))
+    text: str = ""
+    slot: str = ""
+    choices: tuple[tuple[Part, ...], ...] = ()
+
+
+class Template(NamedTuple):
+    """A parsed block; `labelled` where one of its slots is."""
+
+    parts: tuple[Part, ...]
     labelled: bool
 
 
@@ -44,36 +52,51 @@ def _split_of(block: str) -> Split:
 
 
 def _parse(block: str, slots: Mapping[str, object]) -> Template:
-    parts: list[tuple[str, tuple[str, ...]]] = []
+    labelled = any(match[1].isupper() for match in re.finditer(r"\{([A-Za-z_0-9]+)\}", block) if match[1] in slots)
+    return Template(_parts(block, slots), labelled)
+
+
+def _parts(text: str, slots: Mapping[str, object]) -> tuple[Part, ...]:
+    parts: list[Part] = []
     position = 0
-    for match in _PART.finditer(block):
+    for match in _PART.finditer(text):
         slot, choice = match.groups()
         if slot is not None and slot not in slots:
             continue
-        parts.append(("text", (block[position : match.start()],)))
-        parts.append(("slot", (slot,)) if slot is not None else ("choice", tuple(choice.split("|"))))
+        parts.append(Part(text=text[position : match.start()]))
+        if slot is not None:
+            parts.append(Part(slot=slot))
+        else:
+            parts.append(Part(choices=tuple(_parts(one, slots) for one in choice.split("|"))))
         position = match.end()
-    parts.append(("text", (block[position:],)))
-    return Template(
-        tuple(part for part in parts if part != ("text", ("",))), any(k == "slot" and v[0].isupper() for k, v in parts)
-    )
+    parts.append(Part(text=text[position:]))
+    return tuple(part for part in parts if part != Part())
 
 
 def fill(template: Template, slots: Mapping[str, Callable[[random.Random], str]], rng: random.Random) -> Filled:
     """One text of a template."""
     written: list[str] = []
     spans: list[tuple[int, int, str]] = []
-    position = 0
-    for kind, values in template.parts:
-        if kind == "text":
-            value = values[0]
-        elif kind == "choice":
-            value = rng.choice(values)
-        else:
-            slot = values[0]
-            value = slots[slot](rng)
-            if slot.isupper():
-                spans.append((position, position + len(value), ENTITY.get(slot, slot)))
+    _fill(template.parts, slots, rng, written, spans, 0)
+    return Filled("".join(written), spans)
+
+
+def _fill(
+    parts: tuple[Part, ...],
+    slots: Mapping[str, Callable[[random.Random], str]],
+    rng: random.Random,
+    written: list[str],
+    spans: list[tuple[int, int, str]],
+    position: int,
+) -> int:
+    """Writes parts from `position` on and returns where they end."""
+    for text, slot, choices in parts:
+        if choices:
+            position = _fill(rng.choice(choices), slots, rng, written, spans, position)
+            continue
+        value = slots[slot](rng) if slot else text
+        if slot.isupper():
+            spans.append((position, position + len(value), ENTITY.get(slot, slot)))
         written.append(value)
         position += len(value)
-    return Filled("".join(written), spans)
+    return position

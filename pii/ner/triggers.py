@@ -133,7 +133,7 @@ def word_bits(data: np.ndarray, at: int, end: int, keys: np.ndarray, values: np.
 
 @numba.njit(nogil=True, cache=True)
 def is_account(data: np.ndarray, at: int, end: int, quoted: bool, keys: np.ndarray, values: np.ndarray) -> bool:
-    """Whether the value at `at` can be an account: one word that is not an ordinary one, up to its quote or line end."""
+    """Whether the value at `at` can be an account: one word, no ordinary one, up to its quote or line end."""
     stop, _, bits = word_bits(data, at, end, keys, values)
     while stop < end and (KINDS[data[stop]] != 0 or data[stop] in (45, 46)) and stop - at <= _LONGEST_HANDLE:
         stop += 1
