@@ -69,7 +69,7 @@ def real(path: Path, repositories: Path | None) -> tuple[list[Document], list[Un
     for record in map(orjson.loads, path.read_bytes().splitlines()):
         name = f"{record['repository']}@{record['commit'][:12]}:{record['path']}#{record['start']}"
         try:
-            text = _read(record["repository"], record["commit"], record["path"], repositories)
+            text = read_file(record["repository"], record["commit"], record["path"], repositories)
         except (LookupError, UnicodeDecodeError) as error:
             unread.append(Unread(name, f"{error}" if isinstance(error, LookupError) else "the file is not UTF-8"))
             continue
@@ -82,7 +82,7 @@ def real(path: Path, repositories: Path | None) -> tuple[list[Document], list[Un
     return documents, unread
 
 
-def _read(repository: str, commit: str, path: str, repositories: Path | None) -> str:
+def read_file(repository: str, commit: str, path: str, repositories: Path | None) -> str:
     """The text of a file at a commit. LookupError: there is no such repository, commit or file."""
     if repositories is None:
         raise LookupError("no --repositories directory was given")
