@@ -7,9 +7,9 @@ import pytest
 
 from pii.ner import carriers, corpus, templates
 from pii.ner.fillers import Fillers
-from pii.ner.names import Names, handle, split_of, written
+from pii.ner.names import Names, Split, handle, split_of, written
 
-SPLITS = ("train", "dev")
+SPLITS: tuple[Split, ...] = ("train", "dev")
 
 
 @pytest.fixture(scope="module")

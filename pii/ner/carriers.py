@@ -76,10 +76,9 @@ def readable(per_package: int) -> Iterator[tuple[str, str]]:
 
 def _is_permissive(distribution: Distribution) -> bool:
     metadata = distribution.metadata
-    stated = " ".join(
-        [metadata.get("License-Expression") or "", (metadata.get("License") or "")[:200]]
-        + [value for value in metadata.get_all("Classifier") or [] if value.startswith("License")]
-    )
+    fields = [("License-Expression", ""), ("License", ""), ("Classifier", "License")]
+    values = [value for field, head in fields for value in metadata.get_all(field) or [] if value.startswith(head)]
+    stated = " ".join(value[:200] for value in values)
     return bool(_PERMISSIVE.search(stated)) and not _COPYLEFT.search(stated)
 
 

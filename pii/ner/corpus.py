@@ -17,6 +17,7 @@ from pii.ner import candidates, carriers, negatives, templates
 from pii.ner.fillers import Fillers
 from pii.ner.names import Split
 from pii.ner.templates import Filled, Template
+from pii.windows import SEPARATOR
 
 _NEGATIVE = 0.5  # share of documents made of a template without entities
 _WHOLE = 0.1  # share of documents that are not cut
@@ -118,7 +119,7 @@ def _batches(rng: random.Random, split: Split) -> Iterator[list[Filled]]:
 def _cut(batch: list[Filled]) -> Iterator[Example]:
     """The windows of documents; one that cuts an entity in two is left out."""
     found = candidates.find(pa.array([document.text for document in batch], pa.string()))
-    ends = [*(found.starts[1:] - len(candidates.SEPARATOR)), len(found.text) - len(candidates.SEPARATOR)]
+    ends = [*(found.starts[1:] - len(SEPARATOR)), len(found.text) - len(SEPARATOR)]
     for row, start, end, origin in zip(
         found.rows.tolist(), found.starts.tolist(), ends, found.origins.tolist(), strict=True
     ):

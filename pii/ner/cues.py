@@ -38,7 +38,7 @@ _WORDS = {
     "changed approved coded programmed cc bcc to from logo translation translations with an attn student "
     "instructor artist presenter speaker teacher supervisor manager recipient sender editor editors publisher "
     "person people members member thx ack",
-    BY: "by per see cf dear hi hello hey mr mrs ms dr prof professor sir via from ask von de par por af door "
+    BY: "by per see cf dear hi hello hey mr mrs ms dr prof professor sir via from ask par por af door "
     "przez autorem and",
     AFTER: "wrote writes et says said noted suggests pointed",
     NOTE: "todo fixme xxx hack note bug",

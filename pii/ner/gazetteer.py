@@ -35,7 +35,7 @@ def hash_of(word: str) -> int:
 @cache
 def table() -> tuple[np.ndarray, np.ndarray]:
     """(uint32 hashes, uint8 bits) in SLOTS slots by linear probing from `hash % SLOTS`; bits 0 is an empty slot."""
-    with np.load(files("pii.ner") / FILE) as stored:
+    with (files("pii.ner") / FILE).open("rb") as file, np.load(file) as stored:
         return slots(stored["hashes"], stored["bits"], SLOTS)
 
 
@@ -98,7 +98,8 @@ def _ordinary() -> list[str]:
     """Words that stand, in lower case or as a sentence's first word, in many files of the installed packages."""
     from pii.ner.carriers import readable
 
-    lower, title = Counter(), Counter()
+    lower: Counter[str] = Counter()
+    title: Counter[str] = Counter()
     for _, text in readable(150):
         words = set(_WORD.findall(text))
         lower.update({word for word in words if word[0].islower()})

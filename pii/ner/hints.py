@@ -3,6 +3,9 @@
 The scan's state is an array of numbers, one each: where the line and its first token and word begin; the last word that
 can be part of a name, and its shape; the last cue; for how many lines two unlisted capitalised words are a name, and
 for how many a list item is an account; whether the line before ended with a given name.
+
+numba's cache looks only at the file of the function that is called: after a change here, pii/ner/candidates.py must
+change (or its cache be deleted) too.
 """
 
 from __future__ import annotations
@@ -129,8 +132,8 @@ def at_name(
     listed, ordinary = bits & LISTED, bits & ORDINARY != 0
     cue, distance = state[CUE], start - state[CUE_STOP]
     near = (cue in (CREDIT, FIELD) and distance <= REACH) or (cue == BY and distance <= 3)
-    if cue == NOTE and distance <= 3:
-        near = listed != 0 and not ordinary
+    if cue in (NOTE, MENTION) and distance <= 3:
+        near = listed != 0 and not ordinary and (cue == NOTE or bits & GIVEN != 0)
     namely = (shape == TITLE and (not ordinary or bits & GIVEN)) or (listed and not ordinary and stop - start > 3)
     if near and namely and shape != INITIAL and stop - start > 2:
         if cue in (CREDIT, FIELD):
@@ -150,11 +153,14 @@ def at_name(
         and data[start - 3] == 45
     ):
         return start, stop  # -- Jane
+    alone = state[WORD] == start and data[state[LEAD]] in (35, 47, 42, 45, 59, 37)  # the first in its comment
+    if alone and bits & (GIVEN | ORDINARY) == GIVEN and stop + 1 < end and data[stop] == 58 and data[stop + 1] == 32:
+        return start, stop  # // Jane: ...
     certain = state[BITS] & LISTED and state[BITS] & ORDINARY == 0
     if not adjoins(data, state[STOP], start):
         return -1, -1
     if shape == INITIAL:  # Jane D.
-        dotted = certain and state[BITS] & GIVEN and stop < end and data[stop] in (46, 41)
+        dotted = certain and stop < end and (data[stop] == 46 or (data[stop] == 41 and state[BITS] & GIVEN))
         return (state[START], stop) if dotted else (-1, -1)
     before = state[BITS]
     if state[SHAPE] == INITIAL:
@@ -184,7 +190,9 @@ def at_name(
 @numba.njit(nogil=True, cache=True)
 def is_by(data: np.ndarray, begin: int, end: int, start: int, stop: int) -> bool:
     """The account in `created by jdoe on`, and no call, attribute or path."""
-    if start - 3 < begin or data[start - 2] | 32 != 121 or data[start - 3] | 32 != 98:
+    if start - 3 < begin or data[start - 1] != 32 or data[start - 2] | 32 != 121 or data[start - 3] | 32 != 98:
+        return False
+    if start - 4 >= begin and KINDS[data[start - 4]] != 0:
         return False
     after = data[stop] if stop < end else np.uint8(10)
     following = data[stop + 1] if stop + 1 < end else np.uint8(10)
@@ -217,7 +225,7 @@ def at_word(
         set_cue(state, CREDIT, stop)
         return -1, -1
     cue = look_up(cue_keys, cue_kinds, value) if length <= 24 and shape != INITIAL else 0
-    if shape == SMALL and cue and cue != BY and (cue == PARTICLE or length < 4) and adjoins(data, state[STOP], start):
+    if shape == SMALL and cue == PARTICLE and adjoins(data, state[STOP], start):
         state[STOP] = stop  # Jane van der Doe
     if cue == PARTICLE:
         cue = 0
@@ -236,9 +244,10 @@ def at_word(
             hit_from, hit_to = at_name(data, begin, end, start, stop, shape, bits, state)
             state[START], state[STOP], state[BITS], state[SHAPE] = start, stop, bits, shape
         return hit_from, hit_to
-    if length > 3 and not joined and state[CUE] == BY and start - state[CUE_STOP] <= 2:
-        by = is_by(data, begin, end, start, stop) and not look_up(keys, values, value) & ORDINARY
-        return (start, stop) if by else (-1, -1)
+    if length > 3 and not joined:
+        credited = shape == SMALL and state[CUE] == CREDIT and start - state[CUE_STOP] <= 14
+        if (credited or is_by(data, begin, end, start, stop)) and not look_up(keys, values, value) & ORDINARY:
+            return start, stop
     ame = length > 5 and data[stop - 1] == 101 and data[stop - 2] == 109 and data[stop - 3] == 97
     if ame and data[stop - 4] | 32 == 110:  # userName, author_name
         reached = at_cue(data, begin, end, start, stop, NAMED, shape, state, keys, values)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pii.ner import candidates, carriers, gazetteer
 from pii.ner.names import Split
+from pii.windows import SEPARATOR
 
 _PACKAGES = 2  # so many packages hold a word that is nobody's name
 _LONGEST = 500  # characters
@@ -40,7 +41,7 @@ def windows(split: Split) -> tuple[str, ...]:
     texts = [text for package, text in carriers.readable(100) if carriers.package_split(package) == split]
     common = frozenset(word for word, where in packages.items() if len(where) >= _PACKAGES)
     found = candidates.find(pa.array(texts, pa.string()))
-    cut = found.text.split(candidates.SEPARATOR)[:-1]
+    cut = found.text.split(SEPARATOR)[:-1]
     return tuple(sorted({window for window in cut if len(window) <= _LONGEST and _is_harmless(window, common)}))
 
 
