@@ -71,6 +71,12 @@ def coarser(tokenizer: Tokenizer, merges: int) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(state))
 
 
+def is_ours(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether a tokenizer is one that `build` made, so that `coarser` says what it means."""
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    return model["type"] == "BPE" and model["continuing_subword_prefix"] == CONTINUES
+
+
 def wrap(tokenizer: Tokenizer, limit: int) -> PreTrainedTokenizerFast:
     """The tokenizer as transformers saves and loads it; `limit` is the model's window in tokens."""
     from transformers import PreTrainedTokenizerFast

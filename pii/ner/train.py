@@ -2,6 +2,7 @@
 
     python -m pii.ner.train --out pii/ner/bundled --seed 0              the bundled model (make pii-model)
     python -m pii.ner.train --out DIR --base bigcode/starencoder        fine-tuning, for a machine with a GPU
+    python -m pii.ner.train --out DIR --base DIR --rate 1e-3            going on with a model of ours
 
 Examples are made as they are read (pii/ner/corpus.py), so none is seen twice. Equal seeds and steps give equal models
 on one machine; `--minutes` bounds the time, and a training that it cuts short still ends with its learning rate at 0.
@@ -27,7 +28,7 @@ from pii.ner import tokenizer as tokenizers_
 from pii.ner.card import card
 from pii.ner.corpus import Example, examples
 from pii.ner.measure import Scores, measure, thresholds, total
-from pii.ner.model import ENTITIES, NerModel
+from pii.ner.model import ENTITIES, LONGEST, NerModel
 
 LABELS = ("O", *(f"{prefix}-{entity}" for entity in ENTITIES for prefix in "BI"))
 IGNORED = -100  # torch's number for positions without a label
@@ -142,18 +143,18 @@ def train(
     stream = examples(seed, "train")
     dev = list(islice(examples(seed, "dev"), DEV))
     if base is None:
-        raw = tokenizers_.build(
-            (example.text for example in islice(examples(seed + 1, "train"), VOCABULARY_TEXTS)), VOCABULARY
-        )
-        readers = [tokenizers_.wrap(raw, WINDOW)]
-        readers += [tokenizers_.wrap(tokenizers_.coarser(raw, VOCABULARY // share), WINDOW) for share in (2, 4, 8)]
+        texts = (example.text for example in islice(examples(seed + 1, "train"), VOCABULARY_TEXTS))
+        readers = [tokenizers_.wrap(tokenizers_.build(texts, VOCABULARY), WINDOW)]
         model, limit = new_model(len(readers[0])), WINDOW
     else:
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
         readers = [AutoTokenizer.from_pretrained(base)]
-        model = AutoModelForTokenClassification.from_pretrained(base, **_label_names())
-        limit = min(readers[0].model_max_length, 512)
+        model = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32, **_label_names())
+        limit = min(readers[0].model_max_length, LONGEST)
+    if tokenizers_.is_ours(readers[0]):
+        raw = readers[0].backend_tokenizer
+        readers += [tokenizers_.wrap(tokenizers_.coarser(raw, len(readers[0]) // share), limit) for share in (2, 4, 8)]
     model = model.to(device).train()
     mean = AveragedModel(model, multi_avg_fn=_drift)
     decays = [p for p in model.parameters() if p.ndim > 1]
