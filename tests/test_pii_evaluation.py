@@ -288,3 +288,13 @@ def test_the_page_says_what_was_scored(synthetic: list[Document]) -> None:
     labels = part["contents"]["labels"]["NAME"]
     assert row == f"| NAME | {labels} | 100.0 | 100.0 | **100.0** | 100.0–100.0 | 91.6 |"
     assert "StarPII, on its own set" in page
+
+
+def test_the_published_page_is_that_of_the_results_and_they_are_of_the_shipped_labels(
+    synthetic: list[Document],
+) -> None:
+    results = orjson.loads(evaluate.RESULTS.read_bytes())
+    assert evaluate.PAGE.read_text(encoding="utf-8") == tables.page(results)
+    assert {system["labels"] for system in results["synthetic"]["systems"]} == {tables.digest(synthetic)}
+    rows = [orjson.loads(line) for line in evaluate.REAL.read_bytes().splitlines()]
+    assert results["real"]["contents"]["documents"] == len(rows)
