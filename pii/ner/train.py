@@ -38,6 +38,7 @@ BLOCK = 4096  # examples that are made, sorted by length and shuffled in batches
 BATCH = 2048  # tokens a step, padding included
 COARSE = (0.7, 0.12, 0.1, 0.08)  # how often a block reads all merges, and a half, a quarter, an eighth of them
 VOCABULARY_TEXTS = 60_000
+MASKED = 0.08  # share of the tokens that are hidden, so that context and the other half of a name must do
 DEV = 2000  # examples
 
 
@@ -55,8 +56,8 @@ def new_model(vocabulary: int) -> Any:
         hidden_act="relu",
         max_position_embeddings=WINDOW + 2,
         type_vocab_size=1,
-        hidden_dropout_prob=0.0,  # no example is seen twice
-        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.1,
         initializer_range=0.05,
         pad_token_id=0,
         **_label_names(),
@@ -89,11 +90,12 @@ def encode(tokenizer: Any, batch: Sequence[Example], limit: int) -> list[tuple[n
 
 
 def batches(
-    readers: Sequence[Any], stream: Iterator[Example], limit: int, rng: np.random.Generator
+    readers: Sequence[Any], stream: Iterator[Example], limit: int, rng: np.random.Generator, hidden: int | None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """(ids, mask, labels) of batches of texts of like length, int64[rows, length] each, without end.
 
-    `readers` are the tokenizer and its coarser versions; a text is read by one of them.
+    `readers` are the tokenizer and its coarser versions; a text is read by one of them. `hidden` is the token that
+    stands for those that are hidden.
     """
     while True:
         block = list(islice(stream, BLOCK))
@@ -115,6 +117,8 @@ def batches(
             labels[:] = IGNORED
             for row, (tokens, classes) in enumerate(group):
                 ids[row, : len(tokens)], mask[row, : len(tokens)], labels[row, : len(tokens)] = tokens, 1, classes
+            if hidden is not None:
+                ids[(rng.random(ids.shape) < MASKED) & (labels != IGNORED)] = hidden
             yield torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(labels)
 
 
@@ -159,7 +163,7 @@ def train(
     mean = AveragedModel(model, multi_avg_fn=_drift)
     decays = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    peak = peak or (2e-3 if base is None else 5e-5)
+    peak = peak or (1.5e-3 if base is None else 5e-5)
     optimizer = torch.optim.AdamW(
         [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}], lr=peak, betas=(0.9, 0.98)
     )
@@ -167,7 +171,7 @@ def train(
     began = checked = time.monotonic()
     losses: list[float] = []
     best = -1.0
-    for ids, mask, labels in batches(readers, stream, limit, rng):
+    for ids, mask, labels in batches(readers, stream, limit, rng, readers[0].mask_token_id):
         progress = max(len(losses) / steps, (time.monotonic() - began) / 60 / minutes)
         if progress < 1:
             for group in optimizer.param_groups:
