@@ -180,7 +180,8 @@ def at_name(
     elif bits & GIVEN and not ordinary:
         hit = before & FAMILY
     else:
-        hit = state[PEOPLE] and not ordinary and before & ORDINARY == 0
+        unheard = bits == 0 and before == 0 and start - state[STOP] == 1 and data[state[STOP]] == 32
+        hit = (state[PEOPLE] or unheard) and not ordinary and before & ORDINARY == 0
     if not hit:
         return -1, -1
     state[PEOPLE] = max(state[PEOPLE], 2)
