@@ -164,7 +164,10 @@ def _mention(data: np.ndarray, begin: int, end: int, at: int) -> bool:
     lead = at - 1
     while lead >= begin and data[lead] in (32, 9, 34, 39, 40, 91, 96):  # space, quotes, ( [ `
         lead -= 1
-    return lead >= begin and data[lead] != 10 and data[lead] not in (33, 60, 61, 63, 64, 123)  # ! < = ? @ {
+    if lead < begin or data[lead] in (10, 33, 60, 61, 63, 64, 123):  # newline ! < = ? @ {
+        return False
+    shouted = lead > begin and 65 <= data[lead] <= 90 and 65 <= data[lead - 1] <= 90  # DECLARE @name
+    return not shouted or before not in (32, 40)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -209,7 +212,7 @@ def _credentials(data: np.ndarray, end: int, colon: int) -> bool:
 def _is_assigned(data: np.ndarray, end: int, at: int) -> bool:
     """Whether a value may follow the word that ends at `at`: the rest of its name, then = : => , ( or >, no newline."""
     last = min(end, at + 24)
-    while at < last and _is_name(data[at]):
+    while at < last and (_is_name(data[at]) or data[at] == 45):
         at += 1
     last = min(end, at + 12)
     while at < last and data[at] in (9, 32, 34, 39, 41, 92, 93, 96):  # white space, quotes, \\, closing brackets

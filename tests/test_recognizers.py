@@ -5,23 +5,28 @@ from __future__ import annotations
 import random
 import re
 import string
+import time
 import zlib
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pii import windows
 from pii.recognizers import (
     EmailRecognizer,
     IpAddressRecognizer,
     PrivateKeyRecognizer,
     SecretRecognizer,
     UrlPasswordRecognizer,
+    UsernameRecognizer,
 )
 from pii.secrets import BASE62, Format, crc32_base62, formats
 
 EMAIL, IP, PASSWORD = EmailRecognizer(), IpAddressRecognizer(), UrlPasswordRecognizer()
+USERNAME = UsernameRecognizer()
 SECRET, PRIVATE_KEY = SecretRecognizer(), PrivateKeyRecognizer()
 RANDOM = random.Random(20230509)
 HEX, ALNUM, UPPER = "0123456789abcdef", string.ascii_letters + string.digits, string.ascii_uppercase + "234567"
@@ -95,23 +100,141 @@ def test_public_addresses_are_found(text: str, addresses: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("10.0.0.3 172.20.1.99 192.168.77.1 127.0.0.1 0.0.0.0 169.254.3.4 100.64.99.1", "private_address"),
+        ("fe80::1%eth0 'fd00:c2b6::6a3b' http://[::1]:80/ ff02::1 64:ff9b::1", "private_address"),
+        ("192.0.2.44 198.51.100.44 203.0.113.44 2001:db8::1", "example"),
+        ("8.8.8.8 208.67.222.222 2001:4860:4860::8888 dns 1.1.1.1", "public_service"),
+        ("93.184.216.34 2a00:1450:4001:81b::200e server 5.9.12.7", ""),
+        ("10.0.0.0/8 192.168.0.0/16 172.16.0.0/12", "private_address"),
+    ],
+)
+def test_an_address_that_leads_to_nobody_says_why_it_stays(text: str, left: str) -> None:
+    hits = list(IP.find(text))
+    assert [hit.left for hit in hits] == [left] * len(re.findall(r"[0-9a-f:.]{6,}|::1", text.replace("http:", "")))
+
+
+@pytest.mark.parametrize(
     "text",
     [
-        "10.1.2.3 172.20.1.99 192.168.77.1 127.0.0.1 0.0.0.0 255.255.255.0 169.254.3.4 100.64.99.1",
-        "192.0.2.44 198.51.100.44 203.0.113.44 224.0.0.251",  # documentation, multicast
-        "8.8.8.8 1.1.1.1 9.9.9.9 208.67.222.222 2001:4860:4860::8888",
-        "fe80::1 ::1 fd00:c2b6:b24b:be67:2827:688d:e6a1:6a3b 2001:db8::1",
-        "version 1.2.3.4, v12.45.67.89, ==41.42.43.44, Chrome/96.97.98.99, build: 99.98.97.96",
+        "255.255.255.0 0.0.0.255 255.240.0.0",  # masks
+        "version 1.2.3.4, v12.45.67.89, ==41.42.43.44, Chrome/96.97.98.99, build: 99.98.97.96, 10.3.2.4. Leaf nodes",
         "upgrade V8 to 5.0.71.34 (deps)",
         "1.2.3.4 4.1.0.27 12.0.0.0",
         "2.5.29.15 1.3.6.1 1.3.6.1.4.1.311 1.2.840.113549.1.1",  # object identifiers
         "2019.12.31.10 2021-10-05 12:30:45 1.2.3 999.1.2.3 52.1.2 52.1.2.3.4 x52.95.110.1",
         '<path d="m2.12 33.51.98.32 2.03.5"/>',
-        "std::cout abc::def ::ffff 2021:10:05 deadbeef:cafe",
+        "std::cout abc::def ::ffff 2021:10:05 deadbeef:cafe dead::beef A::B1 a[1::2] x[::2] li::before",
+        "00:1b:44:11:3a:b7 2c:54:19:40:99:3e:0e:ee 12:34:56",  # hardware, a fingerprint, a time
     ],
 )
-def test_what_is_no_public_address_is_left(text: str) -> None:
+def test_what_is_no_address_is_not_found(text: str) -> None:
     assert found(IP, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("// TODO(jdoe): x\n# FIXME(m-renaud) y", ["jdoe", "m-renaud"]),
+        ("Thanks @kookjr, @Dark-Dimius and [@Hectic](https://github.com/Hectic).",
+         ["kookjr", "Dark-Dimius", "Hectic", "Hectic"]),
+        ("* Fix a leak (#12, @rkatic) by @alfps", ["rkatic", "alfps"]),
+        ("Muñoz (@pwntester) and 🙂 cc @jane", ["pwntester", "jane"]),
+        ("/home/colton/.cabal /Users/finley/x C:\\\\Users\\\\jsmith\\\\x", ["colton", "finley", "jsmith"]),
+        ("https://github.com/vic, <http://twitter.com/seldaek> https://www.linkedin.com/in/jdoe/",
+         ["vic", "seldaek", "jdoe"]),
+        ("Server=db;User Id=websvc;Password=x; DB_USER=jonas", ["websvc", "jonas"]),
+        ("username: 'jonas', \"user\": \"jane.roe\"", ["jonas", "jane.roe"]),
+        ("deploy:\n  user: aaronloo\n", ["aaronloo"]),
+        ("CREATE USER 'maria'@'%' IDENTIFIED BY 'x'; psql -U karl db; mysql -u otto -p", ["maria", "otto", "karl"]),
+        ("amqp://rita:pw1@host/ ssh lena@build7 -p 22", ["rita", "lena"]),
+        ("$OpenBSD: misc.c,v 1.215 2026/06/21 19:23:56 dtucker Exp $ $Author: kuhn $", ["dtucker", "kuhn"]),
+        ("Failed password for invalid user oskar from 1.2.3.4 port 22", ["oskar"]),
+        ("drwxr-xr-x    5 markus   markus       1024 Jan", ["markus"]),
+        ("http://www.cs.ucdavis.edu/~rogaway/umac", ["rogaway"]),
+    ],
+)  # fmt: skip
+def test_accounts_are_found_by_their_context(text: str, names: list[str]) -> None:
+    hits = sorted(USERNAME.find(text))
+    assert sorted(text[hit.start : hit.end] for hit in hits) == sorted(names)
+    assert {hit.left for hit in hits} == {""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root@host:~# whoami /home/ubuntu/x",
+        "DB_USER=postgres user: 'admin', psql -U postgres",
+        "TODO(root): x",
+    ],
+)
+def test_accounts_that_every_system_has_stay(text: str) -> None:
+    assert {hit.left for hit in USERNAME.find(text)} == {"generic_account"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TODO(#123) TODO(bug): x FIXME(perf) TODO(JIRA-12) debug(name): x TODO(b/1234) TODO(v2)",
+        '@Override\n * @param name by @deprecated\n@media screen\nimport "@babel/core"; // thanks to @types/node',
+        "jane@gmail.com git@github.com:o/r.git DECLARE @name INT; SELECT @total WHERE (@a = 1)",
+        "/home/<user>/x /home/$USER/x ~/home/x /home/{name}/y '/home/about' import '@/home/components/x'",
+        "https://github.com/owner/repo https://github.com/features https://api.github.com/x https://twitter.com/share?u=1",
+        "user=$USER user=<name> user: str\nusername: string\nuser = request.user\nuser=your_username",
+        '"user": "Benutzer", "username": "USERNAME", user: currentUser.name,',
+        "https://${user}:pw@host http://www.site.com@evil.com systemctl --user restart x; git push -u origin main",
+        "Haddock @Cabal@ by @autoconf@, div[@class='x'] by (@Flag = 1)",
+    ],
+)
+def test_what_is_no_account_is_not_found(text: str) -> None:
+    assert found(USERNAME, text) == []
+
+
+PIECES = [
+    "TODO(jdoe):", "thanks @jane, @joe", "(#1, @kay)", "/home/kim/x", "C:\\Users\\max\\y", "github.com/lea",
+    "user='pat'",
+    "DB_USER=sam", "user: tom\n", "http://ann:pw@h.io", "fe80::1", "[::1]:80", "10.0.0.1", "a::b", "std::x",
+    "1::2", "@", "::",
+    "X-User-Id: 'ulf'", "~ivo/", "://x.edu/~ivo/", ",v 1.2 2001/02/03 04:05:06 djm Exp $", "user", "=", "'",
+    "CREATE USER eva;",
+    "INT (@v)", "AS @v", "ssh eli@h1", " -u ida ", "mysql", "drwxr-xr-x 2 noa noa 4", "twitter: @kai\n", "uid=bo,ou=x",
+]  # fmt: skip
+SPACES = ["", " ", "\n", "\t", " 🙂 ", " \u202eعربي ", " \0 ", " İ ", " " + "x" * 600 + " ", "ж" * 3000 + " "]
+READERS: list[Any] = [EMAIL, IP, USERNAME, PASSWORD]
+TRIGGERS = windows.triggers(READERS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(SPACES), st.sampled_from(PIECES)), max_size=10))
+def test_windows_lose_no_match(pairs: list[tuple[str, str]]) -> None:
+    text = "".join(space + piece for space, piece in pairs)
+    read = windows.find(pa.array([text], pa.string()), TRIGGERS)
+    for reader in READERS:
+        whole = set(reader.find(text))
+        shifted = set()
+        for hit in reader.find(read.text):
+            by = read.origins[read.starts <= hit.start][-1] - read.starts[read.starts <= hit.start][-1]
+            shifted.add(hit._replace(start=hit.start + by, end=hit.end + by))
+        assert shifted == whole
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "@a", "@a,", "thanks ", "[@a](", "/home/a", "/home", "user=", "user: '", "user", "TODO(", "://a",
+    "://a:b", "github.com/",
+     "github.com/a", "~a/", "/~", "::", "1::", "::1", "1:", "-u ", "mysql -u a", "mysql ", "ssh ", "ssh a",
+     "CREATE USER ", ",v 1 ",
+     "drwxr-xr-x 1 ", ":x:1", "@author ", "twitter:", "for user ", "\\Users\\", "uid=a,", "a\n", "\n", " ",
+     "useradd -a ", "b@c.de "],
+)  # fmt: skip
+def test_no_text_makes_the_recognizers_slow(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    started = time.process_time()
+    for reader in READERS:
+        for hit in reader.find(text):
+            assert 0 <= hit.start < hit.end <= len(text)
+    assert time.process_time() - started < 8  # a quadratic step would take minutes
 
 
 @pytest.mark.parametrize(

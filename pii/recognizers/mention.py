@@ -17,10 +17,11 @@ _MENTION = re.compile(
     re.ASCII,
 )
 _WORDS = (
-    r"thank(?:s|[ -]?you)?(?: to)?|thx|kudos(?: to)?|props(?: to)?|credits?(?: (?:goes )?to)?|courtesy of|hat tip(?: to)?"
-    r"|h/t|/?cc|ping|via|authors?|maintainers?|reviewers?|assignees?|owners?|contact|ask|follow|according to|author is"
-    r"|(?:maintain|creat|report|suggest|contribut|fix|add|implement|request|propos|inspir|discover|spott|provid|port|tweet"
-    r"|submitt|review|develop)ed[- ]by|(?:found|written|done|made|idea|tweet|comment|work|patch(?:es)?) by"
+    r"thank(?:s|[ -]?you)?(?: to)?|thx|kudos(?: to)?|props(?: to)?|credits?(?: (?:goes )?to)?|courtesy of"
+    r"|hat tip(?: to)?|h/t|/?cc|ping|via|authors?|maintainers?|reviewers?|assignees?|owners?|contact|ask|follow"
+    r"|according to|author is|(?:maintain|creat|report|suggest|contribut|fix|add|implement|request|propos"
+    r"|inspir|discover|spott|provid|port"
+    r"|tweet|submitt|review|develop)ed[- ]by|(?:found|written|done|made|idea|tweet|comment|work|patch(?:es)?) by"
     r"|(?:tweet|idea|patch(?:es)?|pull request) from|twitter|github|mastodon|telegram"
 )
 CUES = re.compile(rf"(?i)(?<![A-Za-z])(?:{_WORDS})[\"'`*_]{{0,3}}[ \t]?[:=,>|-]{{0,3}}[ \t\"'`*_(\[<]{{0,6}}\Z")
@@ -42,10 +43,11 @@ _CELL_BEFORE, _CELL_AFTER = re.compile(r"\|[ \t]{1,40}\Z"), re.compile(r"(?:,? @
 _BULLET = re.compile(r"(?:^|\n)[ \t]{0,8}- \Z")
 _BULLET_AFTER = re.compile(r"[ \t]{0,3}(?:\r?\n|\Z|[:(,-] ?)")
 _CODE = re.compile(
-    r"(?:^|\W)(?:if|while|for|foreach|unless|when|return|values|set|select|exec(?:ute)?|declare|where|and|or|not|in|print"
-    r"|len|cast|max|min) ?\(?\Z",
+    r"(?:^|\W)(?:if|while|for|foreach|unless|when|return|values|set|select|exec(?:ute)?|declare|where|and|or|not|in"
+    r"|print|len|cast|max|min) ?\(?\Z",
     re.IGNORECASE,
 )
+_SHOUTED = re.compile(r"[A-Z]{2}[ \t\"'(\[`]*[ (]\Z")  # DECLARE @name
 _MASTODON = re.compile(r"(?<![\w@/.])@(?P<name>[A-Za-z0-9_]{2,30})@[a-z0-9-]{2,40}\.[a-z.]{2,20}\b", re.ASCII)
 REACH = 100  # characters before a handle that are looked at
 
@@ -74,7 +76,7 @@ def _score(text: str, start: int, end: int, last: int) -> float:
         return 0.95
     if last >= 0 and start - last < REACH and _AND.match(text[last:start]):
         return 0.9
-    if _CODE.search(before):
+    if _CODE.search(before) or _SHOUTED.search(before):
         return 0.0
     if CUES.search(before):
         return 0.9

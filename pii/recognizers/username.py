@@ -37,6 +37,35 @@ _BARE_SUFFIX = re.compile(r"(?:_|-)(?:user|name|id|field|key|type)s?$|\.")
 _ROUTES = "edit create delete details index list add remove update show view search manage import export all get find"
 
 
+class _Lines:
+    """The lines of a text that hold a context's literals: patterns read those alone, which most lines are not."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = text.replace("\u0130", "I").lower()  # the one letter whose lower case is longer
+        self.known: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+
+    def of(self, row: Context) -> list[tuple[int, int]]:
+        """[start, end) of the lines, in order, without their newlines."""
+        lines: set[tuple[int, int]] = set()
+        for literal in (*row.anchors, *row.scanned):
+            lines.update(self._holding(literal, folded=False))
+        for literal in (*row.words, *row.assigned):
+            lines.update(self._holding(literal, folded=True))
+        return sorted(lines)
+
+    def _holding(self, literal: str, folded: bool) -> list[tuple[int, int]]:
+        if (literal, folded) not in self.known:
+            text, lines, end = self.folded if folded else self.text, [], 0
+            while (at := text.find(literal, end)) >= 0:
+                start = text.rfind("\n", end, at) + 1 or end
+                end = text.find("\n", at)
+                end = len(text) if end < 0 else end
+                lines.append((start, end))
+            self.known[literal, folded] = lines
+        return self.known[literal, folded]
+
+
 class UsernameRecognizer(Recognizer):
     """USERNAME by its context; the score is the context's."""
 
@@ -51,18 +80,15 @@ class UsernameRecognizer(Recognizer):
 
     def find(self, text: str) -> Iterator[Found]:
         found: set[tuple[int, int]] = set()
-        folded = text.lower()
+        lines = _Lines(text)
         for row, pattern in self.contexts:
-            if row.anchors and not any(anchor in text for anchor in row.anchors):
-                continue
-            if not row.anchors and not any(word in folded for word in (*row.words, *row.assigned)):
-                continue
-            for match in pattern.finditer(text):
-                name = match["name"].rstrip(".-_")
-                span = (match.start("name"), match.start("name") + len(name))
-                if span not in found and self._is_account(row, name, text, match):
-                    found.add(span)
-                    yield Found(*span, row.score, row.name, self.names.left(name))
+            for first, last in lines.of(row):
+                for match in pattern.finditer(text, first, last):
+                    name = match["name"].rstrip(".-_")
+                    span = (match.start("name"), match.start("name") + len(name))
+                    if span not in found and self._is_account(row, name, text, match):
+                        found.add(span)
+                        yield Found(*span, row.score, row.name, self.names.left(name))
         for start, end, score in mentions(text, self.names):
             if (start, end) not in found:
                 yield Found(start, end, score, "mention", self.names.left(text[start:end]))
