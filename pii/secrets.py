@@ -183,7 +183,6 @@ def formats() -> tuple[Format, ...]:
         Format("stripe_webhook_secret", ("whsec_",), r"whsec_[A-Za-z0-9]{32,64}"),
         Format("square_token", ("sq0atp-", "sq0csp-"), r"sq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43})"),
         Format("shopify_token", ("shpat_", "shpca_", "shppa_", "shpss_"), r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
-        Format("square_access_token", ("EAAA",), r"EAAA[A-Za-z0-9_-]{60}"),
         Format("flutterwave_key", ("FLWSECK",), r"FLWSECK(?:_TEST)?-[A-Za-z0-9]{12,32}(?:-X)?"),
         Format(
             "plaid_token",
