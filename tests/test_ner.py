@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -139,7 +138,7 @@ def test_a_long_text_is_read_to_its_end(bundled: NerModel) -> None:
 def test_a_name_is_found_once_wherever_windows_are_cut(bundled: NerModel) -> None:
     line, name = PLANTED[1]
     for before in range(0, 240, 17):
-        text = "x " * before + "\n" + line + "\n" + "y " * 400
+        text = "x + " * before + "\n" + line + "\n" + "if x:\n" * 200
         assert names(bundled, text) == [name], before
 
 
@@ -230,6 +229,8 @@ def test_presidio_runs_the_recognizer_over_joined_windows(bundled: NerModel) -> 
         ("<a@b.org>.", "EMAIL", "a@b.org"),
         ('"(p4ss)!"', "PASSWORD", "(p4ss)!"),
         ("...", "NAME", ""),
+        ("--", "USERNAME", ""),
+        ("-jdoe-", "USERNAME", "jdoe"),
         ("Dr.", "NAME", ""),
     ],
 )
@@ -237,6 +238,18 @@ def test_trimming(value: str, entity: str, kept: str) -> None:
     text = "xx " + value + " xx"
     start, end = decode.trim(text, 3, 3 + len(value), entity)
     assert text[start:end] == kept
+
+
+def test_hyphenated_values_are_taken_whole() -> None:
+    text = "by Jean-Luc Picard-Smith, @minty-green_9 (e-Ann)"
+    for part, entity, whole in (
+        ("Luc Picard", "NAME", "Jean-Luc Picard-Smith"),
+        ("green", "USERNAME", "minty-green_9"),
+        ("Ann", "NAME", "Ann"),
+    ):
+        start = text.index(part)
+        start, end = decode.trim(text, start, start + len(part), entity)
+        assert text[start:end] == whole
 
 
 def test_decoding_takes_whole_words_of_one_line() -> None:
@@ -282,8 +295,8 @@ def test_labels_follow_the_first_solid_character_of_a_token(bundled: NerModel) -
 
     text = "# (Ann Lee) jdoe"
     ids, labels = encode(bundled.tokenizer, [Example(text, ((3, 10, "NAME"), (12, 16, "USERNAME")))], 64)[0]
-    pieces: list[Any] = [[LABELS[label] for label in labels[1:-1].tolist()]]
-    assert pieces[0][0] == "O"
-    assert [name for name in pieces[0] if name.startswith("B-")] == ["B-NAME", "B-USERNAME"]
+    given = [LABELS[label] for label in labels[1:-1].tolist()]
+    assert given[0] == "O"
+    assert [name for name in given if name.startswith("B-")] == ["B-NAME", "B-USERNAME"]
     assert labels[0] == labels[-1] == -100
     assert len(ids) == len(labels)

@@ -8,6 +8,7 @@ the tokenizer makes. All tokens of a batch are decoded at once, as arrays; Pytho
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -24,6 +25,12 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _SECRET = ("PASSWORD", "KEY")  # their punctuation is part of the value
+_QUOTES = " \t\r\n\"'`"
+_TAIL = re.compile(r"[-.]+\Z")
+_JOINED = {  # what belongs to a value before and after a hyphen
+    "NAME": (re.compile(r"(?<![\w-])(?:[A-Z]\w*-)+\Z"), re.compile(r"(?:-[A-Z]\w*)+(?![\w-])")),
+    "USERNAME": (re.compile(r"(?<![\w-])(?:\w+[-_])+\Z"), re.compile(r"(?:[-_]\w+)+(?![\w-])")),
+}
 _NAME_TAIL = re.compile(r"(?:['\u2019]s|[-_+@&]+|(?<![A-Z])(?<!Jr)(?<!Sr)\.+)+\Z")  # Ann's; J. stays, and Jr.
 
 
@@ -133,29 +140,54 @@ def _is_word(character: str) -> bool:
 
 
 def trim(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
-    """[start, end) without what stands around a value: punctuation, titles, a genitive; empty where nothing is left."""
-    edges = " \t\r\n\"'`" if entity in _SECRET else _EDGES
-    while True:
-        value = text[start:end]
-        left = len(value) - len(value.lstrip(edges))
-        right = len(value) - len(value.rstrip(edges))
-        if left == len(value):
-            return start, start
-        start, end = start + left, end - right
-        value = text[start:end]
-        if entity in _SECRET:
-            return start, end
-        tail = _NAME_TAIL.search(value) if entity == "NAME" else re.search(r"\.+\Z", value)
-        cut_left = len(_leading(value, entity))
-        cut_right = len(tail[0]) if tail else 0
-        if cut_left == cut_right == 0:
-            return start, end
-        start, end = min(start + cut_left, end), max(end - cut_right, start)
+    """[start, end) as the value alone: without punctuation, titles or a genitive around it, with the other parts of a
+    hyphenated name or handle; empty where no letter or digit is left."""
+    if entity in _SECRET:
+        start, end = _strip(text, start, end, _QUOTES)
+    else:
+        before = None
+        while before != (start, end):
+            before = start, end
+            if entity in _JOINED:
+                start, end = _strip_signs(text, start, end)
+            else:
+                start, end = _strip(text, start, end, _EDGES)
+            value = text[start:end]
+            start += len(_leading(value, entity))
+            tail = (_NAME_TAIL if entity == "NAME" else _TAIL).search(value)
+            end = max(start, end - len(tail[0]) if tail else end)
+        if start < end and entity in _JOINED:
+            left, right = _JOINED[entity]
+            if text[start - 1 : start] in ("-", "_") and (more := left.search(text, max(0, start - 64), start)):
+                start = more.start()
+            if text[end : end + 1] in ("-", "_") and (more := right.match(text, end, end + 64)):
+                end = more.end()
+    return (start, end) if any(character.isalnum() for character in text[start:end]) else (start, start)
+
+
+def _strip(text: str, start: int, end: int, edges: str) -> tuple[int, int]:
+    value = text[start:end]
+    kept = value.strip(edges)
+    start += len(value) - len(value.lstrip(edges)) if kept else 0
+    return start, start + len(kept)
+
+
+def _strip_signs(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without what is neither letter nor digit nor a mark on one, but for `_`, and for `.` at the end."""
+    while start < end and not (_is_letter(text[start]) or text[start] == "_"):
+        start += 1
+    while start < end and not (_is_letter(text[end - 1]) or text[end - 1] in "_."):
+        end -= 1
+    return start, end
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LNM" and not "\ufe00" <= character <= "\ufe0f"
 
 
 def _leading(value: str, entity: str) -> str:
     """What goes before a value: a title, the @ of a handle, dots and dashes."""
     if entity == "NAME" and (title := _TITLE.match(value)):
         return title[0]
-    match = re.match(r"[-.@+&_]+" if entity == "NAME" else r"@+" if entity == "USERNAME" else r"\.+", value)
+    match = re.match(r"[-.@+&_]+" if entity in _JOINED else r"\.+", value)
     return match[0] if match else ""

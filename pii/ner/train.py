@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from pii.ner import prose
 from pii.ner import tokenizer as tokenizers_
 from pii.ner.card import card
 from pii.ner.corpus import Example, examples
@@ -38,6 +39,7 @@ BLOCK = 4096  # examples that are made, sorted by length and shuffled in batches
 BATCH = 2048  # tokens a step, padding included
 COARSE = (0.7, 0.12, 0.1, 0.08)  # how often a block reads all merges, and a half, a quarter, an eighth of them
 VOCABULARY_TEXTS = 60_000
+PROSE = 0.2
 MASKED = 0.08  # share of the tokens that are hidden, so that context and the other half of a name must do
 DEV = 2000  # examples
 
@@ -67,6 +69,15 @@ def new_model(vocabulary: int) -> Any:
 
 def _label_names() -> dict[str, Any]:
     return {"id2label": dict(enumerate(LABELS)), "label2id": {name: number for number, name in enumerate(LABELS)}}
+
+
+def mixed(seed: int) -> Iterator[Example]:
+    """The training's examples: those of the corpus, and for a share PROSE of them words of other languages."""
+    rng = np.random.default_rng(seed)
+    for example, text in zip(examples(seed, "train"), prose.texts(seed, "train"), strict=False):
+        yield example
+        if rng.random() < PROSE:
+            yield Example(*text)
 
 
 def encode(tokenizer: Any, batch: Sequence[Example], limit: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -144,10 +155,10 @@ def train(
     rng = np.random.default_rng(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     half = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    stream = examples(seed, "train")
+    stream = mixed(seed)
     dev = list(islice(examples(seed, "dev"), DEV))
     if base is None:
-        texts = (example.text for example in islice(examples(seed + 1, "train"), VOCABULARY_TEXTS))
+        texts = (example.text for example in islice(mixed(seed + 1), VOCABULARY_TEXTS))
         readers = [tokenizers_.wrap(tokenizers_.build(texts, VOCABULARY), WINDOW)]
         model, limit = new_model(len(readers[0])), WINDOW
     else:

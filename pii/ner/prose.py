@@ -1,0 +1,163 @@
+"""Words of some 70 languages that are nobody's name, and people among them: what keeps a model from taking a script for a
+sign. Without these, whatever is written in Cyrillic, Hebrew or Han characters in the training data is a name.
+
+The words are Faker's (MIT): lorem texts, months, weekdays, places, colours, trades.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from pii.ner.names import Split, locales, split_of
+
+_PREFIXES = ("", "", "# ", "// ", " * ", "-- ", "; ", "% ", "    ", "/* ", "<!-- ", "- ", "  * ", "\t")
+_AUTHOR = {  # "author" and its like, by language
+    "ru": ("Автор", "Авторы", "Разработчик", "Создал"), "uk": ("Автор", "Розробник"), "bg": ("Автор", "Разработчик"),
+    "mk": ("Автор",), "sr": ("Аутор",), "zh": ("作者", "创建者", "维护者", "作者:", "编写"), "ja": ("作者", "著者", "作成者"),
+    "ko": ("작성자", "저자", "만든이"), "he": ("מחבר", "נכתב על ידי"), "ar": ("المؤلف", "كتبه"), "fa": ("نویسنده",),
+    "el": ("Συγγραφέας",), "hi": ("लेखक",), "th": ("ผู้เขียน",), "ka": ("ავტორი",), "hy": ("Հեղինակ",),
+    "de": ("Autor", "Verfasser", "Autoren", "Erstellt von", "Geschrieben von"), "fr": ("Auteur", "Auteurs", "Écrit par"),
+    "es": ("Autor", "Autores", "Escrito por", "Creado por"), "it": ("Autore", "Autori", "Scritto da"),
+    "pt": ("Autor", "Autores", "Escrito por"), "pl": ("Autor", "Autorzy"), "cs": ("Autor", "Autoři"),
+    "sk": ("Autor",), "nl": ("Auteur", "Geschreven door"), "sv": ("Författare", "Skriven av"), "da": ("Forfatter",),
+    "no": ("Forfatter",), "fi": ("Tekijä",), "hu": ("Szerző", "Készítette"), "tr": ("Yazar", "Geliştirici"),
+    "ro": ("Autor",), "vi": ("Tác giả",), "id": ("Penulis", "Dibuat oleh"),
+}  # fmt: skip
+_SPACELESS = ("zh", "ja", "th")
+
+
+class Words(NamedTuple):
+    """One locale's words by kind."""
+
+    prose: tuple[str, ...]
+    listed: tuple[tuple[str, ...], ...]  # months, weekdays, places, colours, trades
+
+
+@cache
+def words() -> dict[str, Words]:
+    """The words of every locale that Faker has some of."""
+    found: dict[str, Words] = {}
+    names = {
+        name: [module.name for module in pkgutil.iter_modules(importlib.import_module(name).__path__)]
+        for name in (f"faker.providers.{kind}" for kind in ("lorem", "date_time", "address", "color", "job"))
+    }
+    for locale in sorted({locale for listed in names.values() for locale in listed}):
+        kinds = []
+        for name, listed in names.items():
+            module = importlib.import_module(f"{name}.{locale}") if locale in listed else None
+            provider = getattr(module, "Provider", None)
+            kinds.append(_strings(provider))
+        prose = tuple(kinds[0].get("word_list", ()))
+        lists = tuple(list_ for kind in kinds[1:] for _, list_ in sorted(kind.items()) if len(list_) >= 6)
+        if prose or lists:
+            found[locale] = Words(prose, lists)
+    return found
+
+
+def _strings(provider: type | None) -> dict[str, tuple[str, ...]]:
+    """The lists of plain words among a provider's own attributes; a mapping gives its keys or values."""
+    result = {}
+    for name, value in vars(provider).items() if provider else ():
+        if any(part in name for part in ("format", "postcode", "suffix", "abbr", "building", "safe")):
+            continue
+        values = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        if isinstance(values, (tuple, list)):
+            kept = tuple(
+                v for v in values if isinstance(v, str) and "{" not in v and "#" not in v and any(map(str.isalpha, v))
+            )
+            if name == "word_list" or len(kept) >= 6:
+                result[name] = kept
+    return result
+
+
+def texts(seed: int, split: Split) -> Iterator[tuple[str, tuple[tuple[int, int, str], ...]]]:
+    """Endless (text, spans), the same ones for a seed and split."""
+    rng = random.Random(f"prose {split} {seed}")
+    listed = words()
+    people = {pool.locale: pool for pool in locales().values()}
+    with_prose = [locale for locale, of in listed.items() if len(of.prose) > 20]
+    with_lists = [locale for locale, of in listed.items() if of.listed]
+    with_people = [locale for locale in sorted(people) if locale[:2] in _AUTHOR and " " not in locale]
+    while True:
+        kind = rng.random()
+        if kind < 0.35:
+            locale = rng.choice(with_prose)
+            yield _dress(rng, _prose(rng, listed[locale].prose, locale)), ()
+        elif kind < 0.65:
+            yield _list(rng, rng.choice(listed[rng.choice(with_lists)].listed)), ()
+        else:
+            locale = rng.choice(with_people)
+            given = [name for name in rng.sample(people[locale].given, 6) if split_of(name) == split]
+            family = [name for name in rng.sample(people[locale].family, 6) if split_of(name) == split]
+            if given and family:
+                prose = next((listed[other].prose for other in with_prose if other[:2] == locale[:2]), ())
+                yield _credit(rng, locale, given[0], family[0], prose)
+
+
+def _prose(rng: random.Random, listed: tuple[str, ...], locale: str) -> str:
+    sentences = []
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        chosen = rng.choices(listed, k=rng.randint(2, 9))
+        sentence = ("" if locale[:2] in _SPACELESS else " ").join(chosen)
+        sentences.append(sentence[:1].upper() + sentence[1:])
+    text = rng.choice((". ", ".\n", ", ", " ")).join(sentences) + rng.choice((".", "", ":"))
+    return text.title() if rng.random() < 0.12 else text
+
+
+def _dress(rng: random.Random, text: str) -> str:
+    prefix = rng.choice(_PREFIXES)
+    if rng.random() < 0.25:
+        return rng.choice(
+            ('"{}"', "'title': '{}',", '  "label": "{}",', "<p>{}</p>", 'msgstr "{}"', "<name>{}</name>")
+        ).format(text)
+    return prefix + text.replace("\n", "\n" + prefix)
+
+
+def _list(rng: random.Random, listed: tuple[str, ...]) -> str:
+    at = rng.randrange(len(listed))
+    chosen = (
+        list(listed[at : at + rng.randint(2, 9)]) if rng.random() < 0.5 else rng.choices(listed, k=rng.randint(1, 7))
+    )
+    if rng.random() < 0.15:
+        chosen = [word[:3] for word in chosen]
+    style = rng.random()
+    if style < 0.35:
+        quote = rng.choice("\"'")
+        return (
+            f"{rng.choice(('names', 'dayNames', 'months', 'items', 'values', 'cities', 'labels'))}: [ "
+            + ", ".join(f"{quote}{word}{quote}" for word in chosen)
+            + " ],"
+        )
+    if style < 0.55:
+        return ",".join(
+            f'"{rng.choice(("key", "a", "FFF", "UP", "id", "name"))}{n}":"{word}"' for n, word in enumerate(chosen)
+        )
+    if style < 0.7:
+        return "".join(f"<option value='{n}'>{word}</option>\n" for n, word in enumerate(chosen))
+    if style < 0.85:
+        return _dress(rng, ", ".join(chosen))
+    return _dress(rng, "\n".join(f"- {word}" for word in chosen))
+
+
+def _credit(
+    rng: random.Random, locale: str, given: str, family: str, prose: tuple[str, ...]
+) -> tuple[str, tuple[tuple[int, int, str], ...]]:
+    name = f"{given} {family}"
+    if locale[:5] in ("zh_CN", "zh_TW", "ja_JP", "ko_KR"):
+        name = family + rng.choice(("", "", " ")) + given
+    prefix = rng.choice(_PREFIXES)
+    cue = rng.choice(_AUTHOR[locale[:2]]) + rng.choice(
+        (": ", ":", " ", " - ", "："[:1] if locale[:2] in ("zh", "ja") else ": ")
+    )
+    before = (
+        prefix
+        + (_prose(rng, prose, locale).replace("\n", " ") + "\n" + prefix if prose and rng.random() < 0.5 else "")
+        + cue
+    )
+    after = "\n" + prefix + _prose(rng, prose, locale).replace("\n", " ") if prose and rng.random() < 0.4 else ""
+    return before + name + after, ((len(before), len(before) + len(name), "NAME"),)
