@@ -29,6 +29,7 @@ from pii.spans import ENTITIES, SYNTHETIC, Placeholders, Span, replace, resolve
 if TYPE_CHECKING:
     from pii.readers import Piece, Reader
 
+SLICE = 16 << 20  # bytes of text that are read at once
 ROUNDS = 8  # a text is read again; two are usual, and each finds less
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{2,40}>")
 
@@ -94,6 +95,14 @@ class Redactor:
         return column[0].as_py(), findings
 
     def _read(self, column: pa.StringArray, documents: Sequence[str | None]) -> dict[int, _Document]:
+        """The texts of the column in which something was found, by row; read a slice at a time, to bound the memory."""
+        found: dict[int, _Document] = {}
+        for first, last in _slices(column):
+            read = self._read_slice(column[first:last], documents[first:last])
+            found |= {first + row: document for row, document in read.items()}
+        return found
+
+    def _read_slice(self, column: pa.StringArray, documents: Sequence[str | None]) -> dict[int, _Document]:
         pieces = [reader.pieces(column) for reader in self.readers]
         found = {row: _Document(text, documents[row] or "", spans) for row, text, spans in self._find(column, pieces)}
         again = [row for row, document in found.items() if document.is_changed]
@@ -196,6 +205,17 @@ class _Document:
             return None
         value = self.text[span.start : span.end]
         return quoted(self.text, span, self.placeholders.of(value, span.entity))
+
+
+def _slices(column: pa.StringArray) -> Iterator[tuple[int, int]]:
+    """(first row, row after the last) of runs of rows with about SLICE bytes, at least one row each."""
+    offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    first = 0
+    while first < len(column):
+        last = int(np.searchsorted(offsets, offsets[first] + SLICE, side="right")) - 1
+        last = min(max(last, first + 1), len(column))
+        yield first, last
+        first = last
 
 
 def _fresh(pieces: Sequence[Piece], rows: Sequence[int], seen: set[tuple[int, str]]) -> list[Piece]:

