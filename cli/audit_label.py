@@ -6,10 +6,11 @@ Keys come from the terminal one by one, or as characters from a pipe. What is sh
 from __future__ import annotations
 
 import sys
+import termios
+import tty
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import click
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
@@ -36,25 +37,27 @@ class Session(NamedTuple):
 
 
 class Keys:
-    """One key after another; `None` when there are no more."""
+    """One key after another from standard input; a terminal gives them at once, without Enter and without echo."""
 
     def __init__(self) -> None:
         self.is_terminal = sys.stdin.isatty()
         self.any = False
 
-    def next(self) -> str | None:
-        """The next key in lower case; line feeds count too, as they end an answer of several keys."""
+    def __enter__(self) -> Keys:
         if self.is_terminal:
-            try:
-                key = click.getchar()
-            except (EOFError, OSError):
-                return None
-            if key == "\x03":
-                raise KeyboardInterrupt
-            return None if key == "\x04" else key.replace("\r", "\n").lower()
+            self.before = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin, termios.TCSADRAIN)  # for the whole sitting, so that no key typed ahead is lost
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_terminal:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self.before)
+
+    def next(self) -> str | None:
+        """The next key in lower case, None at the end; line feeds count too, as they end an answer of several keys."""
         key = sys.stdin.read(1)
         self.any = self.any or bool(key.strip())
-        return key.lower() or None
+        return None if key in ("", "\x04") else key.lower()
 
 
 def label(
@@ -70,7 +73,20 @@ def label(
 
     UsageError where there is no terminal, and nothing comes from the pipe.
     """
-    keys = Keys()
+    with Keys() as keys:
+        return _label(console, keys, verdicts, kind, auditor, items, read, ask)
+
+
+def _label(
+    console: Console,
+    keys: Keys,
+    verdicts: Verdicts,
+    kind: Kind,
+    auditor: str,
+    items: Sequence[Any],
+    read: Callable[[Sequence[Any]], Iterator[Any]],
+    ask: Callable[[Any], tuple[Text, str]],
+) -> Session:
     done = verdicts.given[kind].get(auditor, {})
     todo = [item for item in items if item.place not in done]
     before = len(items) - len(todo)

@@ -10,7 +10,7 @@ from reports.audit import Audit
 from reports.audit_context import length_class, plain
 from reports.audit_counts import SCORE_BINS, Counts
 from reports.audit_estimates import Estimates
-from reports.words import counted, share
+from reports.words import counted, rate, share
 
 BAR = " ▁▂▃▄▅▆▇█"
 
@@ -147,8 +147,8 @@ def estimates_text(estimates: Estimates) -> list[str]:
         lines += ["", f"Misses, estimated from {counted(estimates.lines, 'line', 'lines')} (95% interval)"]
         lines.append(f"  {'entity':<14}{'per MB':>10}{'interval':>20}{'seen':>7}{'recall':>10}{'interval':>20}")
         for entity, misses, recall in estimates.misses:
-            rate = f"{misses.per_mb_low:.2f}–{misses.per_mb_high:.2f}"
-            line = f"  {entity or 'all':<14}{misses.per_mb:>10.2f}{rate:>20}{misses.seen:>7,}"
+            between = f"{rate(misses.per_mb_low)}–{rate(misses.per_mb_high)}"
+            line = f"  {entity or 'all':<14}{rate(misses.per_mb):>10}{between:>20}{misses.seen:>7,}"
             if recall is not None:
                 line += f"{share(recall.value, 1):>10}{_between(recall.low, recall.high):>20}"
             lines.append(line)

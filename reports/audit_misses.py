@@ -86,7 +86,7 @@ class Lines:
 
 
 def draw_lines(audited: Audited, count: int, seed: int, language: str | None = None) -> Lines:
-    """Up to `count` lines, half of them of each kind."""
+    """Up to `count` lines, half of them of each kind as far as there are so many."""
     sizes = {SUSPICIOUS: 0, OTHER: 0}
     kept: dict[str, pa.Table | None] = {SUSPICIOUS: None, OTHER: None}
     documents = read = 0
@@ -100,7 +100,7 @@ def draw_lines(audited: Audited, count: int, seed: int, language: str | None = N
             for kind, chosen in ((SUSPICIOUS, units.is_suspicious), (OTHER, ~units.is_suspicious)):
                 at = np.flatnonzero(chosen)
                 sizes[kind] += len(at)
-                at = at[np.argsort(order[at], kind="stable")[: (count + 1) // 2]]
+                at = at[np.argsort(order[at], kind="stable")[:count]]
                 if len(at) == 0:
                     continue
                 part = table.select(["id", "repo", "path"]).take(pa.array(units.rows[at]))
@@ -109,7 +109,7 @@ def draw_lines(audited: Audited, count: int, seed: int, language: str | None = N
                 part = part.append_column("shard", pa.array([shard] * len(at), pa.string()))
                 before = kept[kind]
                 both = part if before is None else pa.concat_tables([before, part])
-                kept[kind] = both.sort_by("order").slice(0, (count + 1) // 2)
+                kept[kind] = both.sort_by("order").slice(0, count)
     return Lines(list(_in_turn(kept, count)), sizes, documents, read)
 
 

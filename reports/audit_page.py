@@ -7,6 +7,7 @@ any, and beside it how well the redactor does on labelled sets (pii/evaluation/r
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -31,20 +32,29 @@ SETS = (("synthetic", "written for it, with made-up people and secrets"), ("real
 
 def write_audit(run: Run, one: Audited, find: Find, verdicts: Verdicts) -> str:
     """Write the page and return its path; a page that would be the same stays as it is."""
-    page = render_audit(one, find, verdicts).encode()
+    page = render_audit(one, find, verdicts, shipped_results()).encode()
     if not run.store.exists(PAGE) or run.store.read_bytes(PAGE) != page:
         run.store.write_bytes(PAGE, page)
     return f"{run.store.root}/{PAGE}"
 
 
-def render_audit(one: Audited, find: Find, verdicts: Verdicts) -> str:
-    """The page as HTML."""
+def render_audit(one: Audited, find: Find, verdicts: Verdicts, results: Mapping[str, Any] | None = None) -> str:
+    """The page as HTML; `results` are scores on labelled sets, as `make pii-eval` writes them."""
     counts = count(one)
     estimates = estimate(one, counts, verdicts)
-    return fill("audit.html", _content(one, counts, estimates, find))
+    return fill("audit.html", _content(one, counts, estimates, find, results or {}))
 
 
-def _content(one: Audited, counts: Counts, estimates: Estimates, find: Find) -> dict[str, Any]:
+def shipped_results() -> dict[str, Any]:
+    """The scores on labelled sets that the package has; none where it has none."""
+    file = resources.files("pii").joinpath("evaluation", "results.json")
+    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
+
+
+def _content(
+    one: Audited, counts: Counts, estimates: Estimates, find: Find, results: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the template shows."""
     languages, repositories = counts.by("language"), counts.by("repo")
     total = max((row.redacted + row.left for row in counts.entities), default=0)
     return {
@@ -68,7 +78,8 @@ def _content(one: Audited, counts: Counts, estimates: Estimates, find: Find) -> 
         "samples": _samples(one, counts, find),
         "estimates": estimates,
         "percent": _percent,
-        "evaluation": _evaluation(),
+        "rate": words.rate,
+        "evaluation": _evaluation(results),
         "starpii": STARPII,
         "links_back": one.run.store.exists("report/index.html"),
     }
@@ -106,12 +117,8 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def _evaluation() -> list[dict[str, Any]]:
+def _evaluation(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each labelled set: its name, what is in it, and the scores of each entity by the default configuration."""
-    file = resources.files("pii").joinpath("evaluation", "results.json")
-    if not file.is_file():
-        return []
-    results = json.loads(file.read_text("utf-8"))
     found = []
     for key, meaning in SETS:
         part = results.get(key)

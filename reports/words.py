@@ -63,3 +63,8 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def rate(value: float) -> str:
+    """With as many digits as a rate of a few, or of thousands, is read with."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -90,8 +90,8 @@ def executed(
         "redact": [{"redact": stage}],
         "sample": [{"sample": {"seed": 0}}],
     }
-    recipe = {"name": "audited", "passes": {**default, **(passes or {})}}
-    recipe["passes"] = {name: stages for name, stages in recipe["passes"].items() if stages}
+    listed = {name: stages for name, stages in {**default, **(passes or {})}.items() if stages}
+    recipe = {"name": "audited", "passes": listed}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
     loaded = load_recipe(str(folder / "recipe.yaml"), CATALOG)
     return execute(loaded, str(folder / "run"), lambda: nullcontext(InlineExecutor()), Quiet(), publish, **options)
