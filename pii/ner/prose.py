@@ -1,5 +1,6 @@
-"""Words of some 70 languages that are nobody's name, and people among them: what keeps a model from taking a script for a
-sign. Without these, whatever is written in Cyrillic, Hebrew or Han characters in the training data is a name.
+"""Words of some 70 locales that are nobody's name, and people among them: what keeps a model from judging by script.
+
+Without these, whatever stands in Cyrillic, Hebrew or Han characters in the training data is a name.
 
 The words are Faker's (MIT): lorem texts, months, weekdays, places, colours, trades.
 """
@@ -18,17 +19,21 @@ from pii.ner.names import Split, locales, split_of
 _PREFIXES = ("", "", "# ", "// ", " * ", "-- ", "; ", "% ", "    ", "/* ", "<!-- ", "- ", "  * ", "\t")
 _AUTHOR = {  # "author" and its like, by language
     "ru": ("Автор", "Авторы", "Разработчик", "Создал"), "uk": ("Автор", "Розробник"), "bg": ("Автор", "Разработчик"),
-    "mk": ("Автор",), "sr": ("Аутор",), "zh": ("作者", "创建者", "维护者", "作者:", "编写"), "ja": ("作者", "著者", "作成者"),
+    "mk": ("Автор",), "sr": ("Аутор",), "zh": ("作者", "创建者", "维护者", "编写"), "ja": ("作者", "著者", "作成者"),
     "ko": ("작성자", "저자", "만든이"), "he": ("מחבר", "נכתב על ידי"), "ar": ("المؤلف", "كتبه"), "fa": ("نویسنده",),
     "el": ("Συγγραφέας",), "hi": ("लेखक",), "th": ("ผู้เขียน",), "ka": ("ავტორი",), "hy": ("Հեղինակ",),
-    "de": ("Autor", "Verfasser", "Autoren", "Erstellt von", "Geschrieben von"), "fr": ("Auteur", "Auteurs", "Écrit par"),
-    "es": ("Autor", "Autores", "Escrito por", "Creado por"), "it": ("Autore", "Autori", "Scritto da"),
-    "pt": ("Autor", "Autores", "Escrito por"), "pl": ("Autor", "Autorzy"), "cs": ("Autor", "Autoři"),
-    "sk": ("Autor",), "nl": ("Auteur", "Geschreven door"), "sv": ("Författare", "Skriven av"), "da": ("Forfatter",),
-    "no": ("Forfatter",), "fi": ("Tekijä",), "hu": ("Szerző", "Készítette"), "tr": ("Yazar", "Geliştirici"),
-    "ro": ("Autor",), "vi": ("Tác giả",), "id": ("Penulis", "Dibuat oleh"),
+    "de": ("Autor", "Verfasser", "Autoren", "Erstellt von", "Geschrieben von"),
+    "fr": ("Auteur", "Auteurs", "Écrit par"), "es": ("Autor", "Autores", "Escrito por", "Creado por"),
+    "it": ("Autore", "Autori", "Scritto da"), "pt": ("Autor", "Autores", "Escrito por"), "pl": ("Autor", "Autorzy"),
+    "cs": ("Autor", "Autoři"), "sk": ("Autor",), "nl": ("Auteur", "Geschreven door"),
+    "sv": ("Författare", "Skriven av"), "da": ("Forfatter",), "no": ("Forfatter",), "fi": ("Tekijä",),
+    "hu": ("Szerző", "Készítette"), "tr": ("Yazar", "Geliştirici"), "ro": ("Autor",), "vi": ("Tác giả",),
+    "id": ("Penulis", "Dibuat oleh"),
 }  # fmt: skip
 _SPACELESS = ("zh", "ja", "th")
+_FAMILY_FIRST = ("zh_CN", "zh_TW", "ja_JP", "ko_KR")
+_KEYS = ("names", "dayNames", "months", "items", "values", "cities", "labels", "key", "id", "name", "title")
+_AROUND = ('"{}"', "'title': '{}',", '  "label": "{}",', "<p>{}</p>", 'msgstr "{}"', "<name>{}</name>")
 
 
 class Words(NamedTuple):
@@ -60,19 +65,21 @@ def words() -> dict[str, Words]:
 
 
 def _strings(provider: type | None) -> dict[str, tuple[str, ...]]:
-    """The lists of plain words among a provider's own attributes; a mapping gives its keys or values."""
+    """The lists of plain words among a provider's own attributes; a mapping gives its keys and values."""
     result = {}
     for name, value in vars(provider).items() if provider else ():
         if any(part in name for part in ("format", "postcode", "suffix", "abbr", "building", "safe")):
             continue
         values = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-        if isinstance(values, (tuple, list)):
-            kept = tuple(
-                v for v in values if isinstance(v, str) and "{" not in v and "#" not in v and any(map(str.isalpha, v))
-            )
+        if isinstance(values, tuple | list):
+            kept = tuple(word for word in values if isinstance(word, str) and _is_plain(word))
             if name == "word_list" or len(kept) >= 6:
                 result[name] = kept
     return result
+
+
+def _is_plain(word: str) -> bool:
+    return "{" not in word and "#" not in word and any(map(str.isalpha, word))
 
 
 def texts(seed: int, split: Split) -> Iterator[tuple[str, tuple[tuple[int, int, str], ...]]]:
@@ -112,52 +119,40 @@ def _prose(rng: random.Random, listed: tuple[str, ...], locale: str) -> str:
 def _dress(rng: random.Random, text: str) -> str:
     prefix = rng.choice(_PREFIXES)
     if rng.random() < 0.25:
-        return rng.choice(
-            ('"{}"', "'title': '{}',", '  "label": "{}",', "<p>{}</p>", 'msgstr "{}"', "<name>{}</name>")
-        ).format(text)
+        return rng.choice(_AROUND).format(text)
     return prefix + text.replace("\n", "\n" + prefix)
 
 
 def _list(rng: random.Random, listed: tuple[str, ...]) -> str:
     at = rng.randrange(len(listed))
-    chosen = (
-        list(listed[at : at + rng.randint(2, 9)]) if rng.random() < 0.5 else rng.choices(listed, k=rng.randint(1, 7))
-    )
+    count = rng.randint(1, 9)
+    chosen = list(listed[at : at + count]) if rng.random() < 0.5 else rng.choices(listed, k=count)
     if rng.random() < 0.15:
         chosen = [word[:3] for word in chosen]
     style = rng.random()
     if style < 0.35:
         quote = rng.choice("\"'")
-        return (
-            f"{rng.choice(('names', 'dayNames', 'months', 'items', 'values', 'cities', 'labels'))}: [ "
-            + ", ".join(f"{quote}{word}{quote}" for word in chosen)
-            + " ],"
-        )
+        quoted = ", ".join(f"{quote}{word}{quote}" for word in chosen)
+        return f"{rng.choice(_KEYS)}: [ {quoted} ],"
     if style < 0.55:
-        return ",".join(
-            f'"{rng.choice(("key", "a", "FFF", "UP", "id", "name"))}{n}":"{word}"' for n, word in enumerate(chosen)
-        )
+        return ",".join(f'"{rng.choice(_KEYS)}{number}":"{word}"' for number, word in enumerate(chosen))
     if style < 0.7:
-        return "".join(f"<option value='{n}'>{word}</option>\n" for n, word in enumerate(chosen))
-    if style < 0.85:
-        return _dress(rng, ", ".join(chosen))
-    return _dress(rng, "\n".join(f"- {word}" for word in chosen))
+        return "".join(f"<option value='{number}'>{word}</option>\n" for number, word in enumerate(chosen))
+    return _dress(rng, ", ".join(chosen) if style < 0.85 else "\n".join(f"- {word}" for word in chosen))
 
 
 def _credit(
     rng: random.Random, locale: str, given: str, family: str, prose: tuple[str, ...]
 ) -> tuple[str, tuple[tuple[int, int, str], ...]]:
-    name = f"{given} {family}"
-    if locale[:5] in ("zh_CN", "zh_TW", "ja_JP", "ko_KR"):
-        name = family + rng.choice(("", "", " ")) + given
+    name = family + rng.choice(("", "", " ")) + given if locale in _FAMILY_FIRST else f"{given} {family}"
     prefix = rng.choice(_PREFIXES)
     cue = rng.choice(_AUTHOR[locale[:2]]) + rng.choice(
-        (": ", ":", " ", " - ", "："[:1] if locale[:2] in ("zh", "ja") else ": ")
+        (": ", ":", " ", " - ", "\uff1a" if locale[:2] == "zh" else ": ")
     )
-    before = (
-        prefix
-        + (_prose(rng, prose, locale).replace("\n", " ") + "\n" + prefix if prose and rng.random() < 0.5 else "")
-        + cue
-    )
-    after = "\n" + prefix + _prose(rng, prose, locale).replace("\n", " ") if prose and rng.random() < 0.4 else ""
+    before = after = ""
+    if prose and rng.random() < 0.5:
+        before = prefix + _prose(rng, prose, locale).replace("\n", " ") + "\n"
+    if prose and rng.random() < 0.4:
+        after = "\n" + prefix + _prose(rng, prose, locale).replace("\n", " ")
+    before += prefix + cue
     return before + name + after, ((len(before), len(before) + len(name), "NAME"),)
