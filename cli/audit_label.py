@@ -190,6 +190,8 @@ def ask_missed(shown: ShownLine) -> tuple[Text, str]:
     text.append("\n\n  the line: ", style="dim")
     text.append_text(_context(shown.line or []))
     text.append("\n")
+    if any(piece.text.endswith("?›") for piece in shown.line or []):
+        text.append("  ‹…?› the run did not find; today's recognizers do\n", style="dim")
     return text, "Is anything missed in the line?"
 
 

@@ -1,8 +1,9 @@
 """A place of a redacted text as an auditor sees it: a few lines, with every value in them masked.
 
-What the stage found, replaced or left, stands as its entity. Then whatever a finder still recognizes in these lines is
-masked too (what the stage's policy, thresholds or entities passed over), looked for in more text than is shown, so that
-no edge cuts a value in two. Only a value that no recognizer knows can be seen: that is what a search for misses shows.
+What the stage found, replaced or left, stands as its entity: ‹NAME›. Then whatever a finder still recognizes in these
+lines is masked too, as ‹NAME?›: the stage's thresholds or entities passed it over, or its recognizers were others. It
+is looked for in more text than is shown, so that no edge cuts a value in two. Only a value that no recognizer knows can
+be seen: that is what a search for misses shows.
 """
 
 from __future__ import annotations
@@ -118,13 +119,14 @@ def pieces(place: Around, found: Sequence[tuple[int, int, str]], lines: int, *, 
     `target`: whether the place itself is a masked value that is asked about; else it is text that is read.
     """
     text = place.text
-    marks = list(place.marks)
+    marks, names = list(place.marks), [f"‹{mark.entity}›" for mark in place.marks]
     known = [mark.start for mark in marks]
     for start, end, entity in found:
         at = bisect_right(known, start)
         overlaps = (at > 0 and marks[at - 1].end > start) or (at < len(known) and known[at] < end)
         if not overlaps:
             marks.insert(at, Mark(start, end, entity))
+            names.insert(at, f"‹{entity}?›")
             known.insert(at, start)
     low, high = _shown(text, place.start, place.end, lines)
     for mark in marks:
@@ -134,13 +136,13 @@ def pieces(place: Around, found: Sequence[tuple[int, int, str]], lines: int, *, 
             high = mark.end
     result: list[Piece] = [Piece("…")] if low and text[low - 1] != "\n" else []
     position = low
-    for mark in marks:
+    for mark, name in zip(marks, names, strict=True):
         if mark.end <= low or mark.start >= high:
             continue
         if mark.start > position:
             result.append(Piece(printable(text[position : mark.start])))
         is_target = target and mark.start == place.start
-        result.append(Piece(f"‹{mark.entity}›", mark.entity, is_target))
+        result.append(Piece(name, mark.entity, is_target))
         position = mark.end
     if position < high:
         result.append(Piece(printable(text[position:high])))

@@ -35,7 +35,7 @@ PLANTED = {
 }
 VALUES = [value for values in PLANTED.values() for value in values]
 PRIVATE = "10.20.30.40"  # found, and left by policy
-MISSED = "Ottoline Featherstonehaugh"  # a name that no recognizer knows
+MISSED = "+49 30 5550 1234"  # nothing that any recognizer knows
 
 
 def texts() -> dict[str, str]:
@@ -46,7 +46,7 @@ def texts() -> dict[str, str]:
         "acme/tool:main.py": f"# written by {NAME}, 2012\n# ask {mail}\nhost = '{first}'\nnear = '{PRIVATE}'\n",
         "acme/tool:emoji.py": f"x = '👩‍💻 é' # {mail} {cyrillic}\n# thanks to {OTHER_NAME} and {NAME}!\n",
         "acme/tool:conf.yaml": f"url: postgres://app:{PASSWORD}@db.northwind-orchards.com/x\ntoken: {KEY}\n",
-        "acme/tool:notes.md": f"Thanks to our friend {MISSED}.\n\n{'wide ' * 300}\nhome: /home/{USERNAME}/x\n",
+        "acme/tool:notes.md": f"Thanks to our friend, contact {MISSED}.\n\n{'wide ' * 300}\nhome: /home/{USERNAME}/x\n",
         "other/lib:a.c": f'/* {mail} */\nconst char *peer = "{second}";\nint main(void) {{ return 0; }}\n',
     }
     generator = random.Random(5)
