@@ -240,6 +240,26 @@ def test_trimming(value: str, entity: str, kept: str) -> None:
     assert text[start:end] == kept
 
 
+@pytest.mark.parametrize(
+    ("value", "entity", "kind"),
+    [
+        ("jdoe", "NAME", "USERNAME"),
+        ("j_doe", "NAME", "USERNAME"),
+        ("Jane42", "NAME", "USERNAME"),
+        ("Jane Doe", "USERNAME", "NAME"),
+        ("Élodie de la Tour", "USERNAME", "NAME"),
+        ("Sven", "NAME", "NAME"),
+        ("J. Doe", "NAME", "NAME"),
+        ("jane doe", "NAME", "NAME"),
+        ("王小明", "NAME", "NAME"),
+        ("JaneDoe", "USERNAME", "USERNAME"),
+        ("a@b.org", "EMAIL", "EMAIL"),
+    ],
+)
+def test_the_form_tells_names_from_handles(value: str, entity: str, kind: str) -> None:
+    assert decode.kind(value, entity) == kind
+
+
 def test_hyphenated_values_are_taken_whole() -> None:
     text = "by Jean-Luc Picard-Smith, @minty-green_9 (e-Ann)"
     for part, entity, whole in (

@@ -33,6 +33,9 @@ _JOINED = {  # what belongs to a value before and after a hyphen
 }
 _NAME_TAIL = re.compile(r"(?:['\u2019]s|[-_+@&]+|(?<![A-Z])(?<!Jr)(?<!Sr)\.+)+\Z")  # Ann's; J. stays, and Jr.
 
+_HANDLE = re.compile(r"[a-z][A-Za-z0-9_.-]*|[A-Za-z][A-Za-z-]*[0-9_][A-Za-z0-9_.-]*")
+_FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*(?: [^\W\d_]+)+")
+
 
 class Tokens(NamedTuple):
     """The tokens of many windows, in window order and text order; T tokens, L labels."""
@@ -191,3 +194,11 @@ def _leading(value: str, entity: str) -> str:
         return title[0]
     match = re.match(r"[-.@+&_]+" if entity in _JOINED else r"\.+", value)
     return match[0] if match else ""
+
+
+def kind(value: str, entity: str) -> str:
+    """NAME or USERNAME by the value's own form where it tells: one word in small letters, or with signs or digits, is a
+    handle; capitalised words with a space between are a name. `entity` otherwise."""
+    if entity == "NAME" and _HANDLE.fullmatch(value):
+        return "USERNAME"
+    return "NAME" if entity == "USERNAME" and _FULL_NAME.fullmatch(value) else entity

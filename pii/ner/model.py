@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pii.ner.decode import Found, Labels, Tokens, spans, trim
+from pii.ner.decode import Found, Labels, Tokens, kind, spans, trim
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class NerModel:
         for pieces in _together(_pieces(distinct)):
             for number, start, end, entity, score in self._read(pieces):
                 start, end = trim(pieces[number].text, start, end, entity)
+                form = kind(pieces[number].text[start:end], entity)
+                entity = form if form in self.entities else entity
                 start, end = start + pieces[number].origin, end + pieces[number].origin
                 of_text = found[pieces[number].number]
                 owned = pieces[number].first <= start < pieces[number].last

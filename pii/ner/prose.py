@@ -32,7 +32,7 @@ _AUTHOR = {  # "author" and its like, by language
 }  # fmt: skip
 _SPACELESS = ("zh", "ja", "th")
 _FAMILY_FIRST = ("zh_CN", "zh_TW", "ja_JP", "ko_KR")
-_KEYS = ("names", "dayNames", "months", "items", "values", "cities", "labels", "key", "id", "name", "title")
+_KEYS = ("dayNames", "months", "items", "values", "cities", "labels", "key", "id", "title")
 _AROUND = ('"{}"', "'title': '{}',", '  "label": "{}",', "<p>{}</p>", 'msgstr "{}"', "<name>{}</name>")
 
 
