@@ -101,6 +101,20 @@ def test_confusion_says_what_a_label_was_found_as() -> None:
     }
 
 
+def test_every_found_span_is_put_to_its_recognizer() -> None:
+    labels = [Label(0, 10, NAME), Label(20, 30, NAME)]
+    found = [
+        Found(0, 10, NAME, recognizer="A"),
+        Found(20, 30, NAME, recognizer="B"),
+        Found(40, 50, NAME, recognizer="B"),
+    ]
+    assert scoring.by_recognizer([document(*labels)], [found]) == {
+        (NAME, "A", True): 1,
+        (NAME, "B", True): 1,
+        (NAME, "B", False): 1,
+    }
+
+
 def test_redaction_and_detection_are_scored_apart() -> None:
     labels = [Label(0, 10, NAME), Label(20, 30, NAME)]
     found = [Found(0, 10, NAME, redacted=False), Found(20, 30, NAME)]

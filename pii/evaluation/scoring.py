@@ -34,6 +34,7 @@ class Found(NamedTuple):
     entity: str
     score: float = 1.0
     redacted: bool = True
+    recognizer: str = ""
 
 
 class Judged(NamedTuple):
@@ -157,6 +158,17 @@ def _interval(part: np.ndarray, whole: np.ndarray) -> tuple[float, float] | None
         return None
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def by_recognizer(documents: Sequence[Document], found: Sequence[Sequence[Found]]) -> Counter[tuple[str, str, bool]]:
+    """How many found spans were hits, or false alarms, of each entity and recognizer: (entity, recognizer, hit)."""
+    tally: Counter[tuple[str, str, bool]] = Counter()
+    for document, spans in zip(documents, found, strict=True):
+        for entity in ENTITIES:
+            judged = judge(document, spans, entity)
+            tally.update((entity, span.recognizer, True) for _, span in judged.hits)
+            tally.update((entity, span.recognizer, False) for span in judged.false_alarms)
+    return tally
 
 
 def confusion(documents: Sequence[Document], found: Sequence[Sequence[Found]]) -> Counter[tuple[str, str]]:

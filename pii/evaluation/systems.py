@@ -23,7 +23,7 @@ def quarry(texts: Sequence[str]) -> list[list[Found]]:
 
     found: list[list[Found]] = [[] for _ in texts]
     for row, spans in Redactor().find(pa.array(list(texts), pa.string())):
-        found[row] = [Found(s.start, s.end, s.entity, s.score, not getattr(s, "left", "")) for s in spans]
+        found[row] = [Found(s.start, s.end, s.entity, s.score, not s.left, s.recognizer) for s in spans]
     return found
 
 
@@ -76,7 +76,9 @@ def from_file(path: Path, documents: Sequence[Document]) -> list[list[Found]]:
     spans: dict[str, list[Found]] = {}
     for record in map(orjson.loads, path.read_bytes().splitlines()):
         spans[record["id"]] = [
-            Found(s["start"], s["end"], s["entity"], s.get("score", 1.0), s.get("redacted", True))
+            Found(
+                s["start"], s["end"], s["entity"], s.get("score", 1.0), s.get("redacted", True), s.get("recognizer", "")
+            )
             for s in record["spans"]
         ]
     return [spans.get(document.id, []) for document in documents]

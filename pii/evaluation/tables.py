@@ -60,7 +60,10 @@ def summary(scored: Scored, brief: bool = False) -> dict[str, Any]:
     if brief:
         return short
     languages = np.array([document.language for document in documents])
+    tally = scoring.by_recognizer(documents, scored.found)
+    who = sorted({(entity, recognizer) for entity, recognizer, _ in tally})
     return short | {
+        "recognizers": [[e, r, tally[e, r, True], tally[e, r, False]] for e, r in who],
         "languages": {
             str(language): {
                 entity: _rates(by_rule["overlap"][languages == language][:, column])
@@ -97,7 +100,7 @@ def page(results: Mapping[str, Any]) -> str:
         part = results.get(key)
         if part:
             parts += [f"## {title}\n", _contents(part["contents"]), _headline(part), _detail(part), _peers(part)]
-            parts += [_languages(part), _confusion(part)]
+            parts += [_recognizers(part), _languages(part), _confusion(part)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -194,6 +197,12 @@ def short(name: str, part: Mapping[str, Any]) -> str:
             counted = "{hits:>5} hits {misses:>5} misses {false_alarms:>5} false alarms".format(**row["detected"])
             lines.append(f"  {entity:<11}{three}   {counted}   exact F1 {_percent(row['exact']['f1'])}")
     return "\n".join(lines)
+
+
+def _recognizers(part: Mapping[str, Any]) -> str:
+    lines = ["Who found it:\n", "| entity | recognizer | hits | false alarms |", "| --- | --- | ---: | ---: |"]
+    lines += [f"| {e} | {name} | {hits} | {wrong} |" for e, name, hits, wrong in part["systems"][0]["recognizers"]]
+    return "\n".join(lines) + "\n"
 
 
 def _languages(part: Mapping[str, Any]) -> str:
