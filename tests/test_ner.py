@@ -232,6 +232,12 @@ def test_presidio_runs_the_recognizer_over_joined_windows(bundled: NerModel) -> 
         ("--", "USERNAME", ""),
         ("-jdoe-", "USERNAME", "jdoe"),
         ("Dr.", "NAME", ""),
+        ("Ann Lee in California", "NAME", "Ann Lee"),
+        ("by it. The", "NAME", ""),
+        ("J. R. Doe", "NAME", "J. R. Doe"),
+        ("Sammy Davis Jr. Lee", "NAME", "Sammy Davis Jr. Lee"),
+        ("POST", "NAME", ""),
+        ("KIM LEE", "NAME", "KIM LEE"),
     ],
 )
 def test_trimming(value: str, entity: str, kept: str) -> None:
@@ -252,6 +258,8 @@ def test_trimming(value: str, entity: str, kept: str) -> None:
         ("J. Doe", "NAME", "NAME"),
         ("jane doe", "NAME", "NAME"),
         ("王小明", "NAME", "NAME"),
+        ("McCarthy", "NAME", "NAME"),
+        ("JaneDoe", "NAME", "USERNAME"),
         ("JaneDoe", "USERNAME", "USERNAME"),
         ("a@b.org", "EMAIL", "EMAIL"),
     ],
@@ -290,7 +298,8 @@ def test_measuring_counts_overlaps_and_picks_thresholds() -> None:
     found = [[(2, 7, "NAME", 0.9)], [(3, 9, "USERNAME", 0.9)], [(0, 4, "NAME", 0.5)]]
     scores = measure.measure(gold, found, {})
     assert scores["NAME"] == measure.Scores(labelled=2, found=2, right=1, met=1)
-    assert measure.thresholds(gold, found)["NAME"] == 0.9
+    assert measure.thresholds(gold, found, ["NAME", "KEY"], 1) == {"NAME": 0.9, "KEY": measure.UNSURE}
+    assert measure.thresholds(gold, found, ["NAME"], 3) == {"NAME": measure.UNSURE}
 
 
 def test_training_lowers_the_loss_and_writes_a_model_that_loads(

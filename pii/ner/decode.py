@@ -33,7 +33,11 @@ _JOINED = {  # what belongs to a value before and after a hyphen
 }
 _NAME_TAIL = re.compile(r"(?:['\u2019]s|[-_+@&]+|(?<![A-Z])(?<!Jr)(?<!Sr)\.+)+\Z")  # Ann's; J. stays, and Jr.
 
-_HANDLE = re.compile(r"[a-z][A-Za-z0-9_.-]*|[A-Za-z][A-Za-z-]*[0-9_][A-Za-z0-9_.-]*")
+_HANDLE = re.compile(
+    r"[a-z][A-Za-z0-9_.-]*|[A-Za-z][A-Za-z-]*[0-9_][A-Za-z0-9_.-]*|(?!Mc|Mac|De|Di|La|Le|Van|Von)[A-Z][a-z]+[A-Z][A-Za-z]*"
+)
+_CONNECTIVE = re.compile(r" (?:in|and|at|from|for|on|with|by|to|is|was) ")
+_NOBODY = re.compile(r".*(?<![A-Z])(?<!Jr)(?<!Sr)(?<!St)\. .*|[A-Z]{2,}", re.DOTALL)  # two sentences; a shouted word
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*(?: [^\W\d_]+)+")
 
 
@@ -165,6 +169,11 @@ def trim(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
                 start = more.start()
             if text[end : end + 1] in ("-", "_") and (more := right.match(text, end, end + 64)):
                 end = more.end()
+    if entity == "NAME":
+        cut = _CONNECTIVE.search(text, start, end)
+        end = cut.start() if cut else end
+        if _NOBODY.fullmatch(text, start, end):
+            return start, start
     return (start, end) if any(character.isalnum() for character in text[start:end]) else (start, start)
 
 

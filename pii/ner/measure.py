@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 GRID = tuple(step / 20 for step in range(8, 20))  # 0.4 to 0.95
+UNSURE = 0.9
 
 Gold = Sequence[tuple[int, int, str]]  # (start, end, entity)
 Spans = Sequence[tuple[int, int, str, float]]  # (start, end, entity, score)
@@ -46,10 +48,18 @@ def measure(gold: Sequence[Gold], found: Sequence[Spans], thresholds: Mapping[st
     return {entity: _scores(gold, found, entity, thresholds.get(entity, 0)) for entity in sorted(labelled)}
 
 
-def thresholds(gold: Sequence[Gold], found: Sequence[Spans]) -> dict[str, float]:
-    """For each entity of the labels the score of GRID from which its spans have the best F1, the higher of equals."""
-    labelled = sorted({entity for spans in gold for _, _, entity in spans})
-    return {entity: max(GRID, key=lambda t: (_scores(gold, found, entity, t).f1, t)) for entity in labelled}
+def thresholds(gold: Sequence[Gold], found: Sequence[Spans], entities: Iterable[str], fewest: int) -> dict[str, float]:
+    """For each entity the score of GRID from which its spans have the best F1, the higher of equals.
+
+    UNSURE for an entity with fewer than `fewest` labels, of which nothing can be told.
+    """
+    labelled = Counter(entity for spans in gold for _, _, entity in spans)
+    return {
+        entity: max(GRID, key=lambda t: (_scores(gold, found, entity, t).f1, t))
+        if labelled[entity] >= fewest
+        else UNSURE
+        for entity in entities
+    }
 
 
 def _scores(gold: Sequence[Gold], found: Sequence[Spans], entity: str, threshold: float) -> Scores:

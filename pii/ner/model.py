@@ -121,10 +121,13 @@ class NerModel:
                 entity = form if form in self.entities else entity
                 start, end = start + pieces[number].origin, end + pieces[number].origin
                 of_text = found[pieces[number].number]
-                owned = pieces[number].first <= start < pieces[number].last
+                owned = pieces[number].first <= start < pieces[number].last and score >= self._threshold(entity)
                 if start < end and owned and not (of_text and start < of_text[-1][1]):
                     of_text.append((start, end, entity, score))
         return [found[distinct[text]] for text in texts]
+
+    def _threshold(self, entity: str) -> float:
+        return self.thresholds.get(entity, 0)
 
     def _read(self, pieces: Sequence[_Piece]) -> list[Found]:
         """What each piece holds; a span's window is the piece's number, its offsets are the piece's."""
@@ -145,7 +148,7 @@ class NerModel:
         for span in spans("\n".join(piece.text for piece in pieces), tokens, self.labels):
             before = int(base[piece[span.window]])
             start, end = span.start - before, span.end - before
-            if span.score >= self.thresholds.get(span.entity, 0) and first[span.window] <= start < last[span.window]:
+            if span.score >= self._threshold(span.entity) and first[span.window] <= start < last[span.window]:
                 result.append(Found(int(piece[span.window]), start, end, span.entity, span.score))
         return result
 

@@ -42,6 +42,7 @@ VOCABULARY_TEXTS = 60_000
 PROSE = 0.2
 MASKED = 0.08  # share of the tokens that are hidden, so that context and the other half of a name must do
 DEV = 2000  # examples
+FEWEST = 50  # labels of an entity there that choose its threshold
 
 
 def new_model(vocabulary: int) -> Any:
@@ -228,7 +229,7 @@ def _check(
     model.config.thresholds = {}
     finder = NerModel.of(model, tokenizer, device)
     found = finder.find([example.text for example in dev])
-    limits = thresholds([example.spans for example in dev], found)
+    limits = thresholds([example.spans for example in dev], found, ENTITIES, FEWEST)
     return measure([example.spans for example in dev], found, limits), limits
 
 
