@@ -144,7 +144,7 @@ def test_a_name_is_found_once_wherever_windows_are_cut(bundled: NerModel) -> Non
 
 def test_offsets_count_code_points(bundled: NerModel) -> None:
     line, name = PLANTED[0]
-    for before in ("😀😀 ", "מחבר שלום ", "\u202e\u200f ", "e\u0301e\u0301 ", "𝒳 "):
+    for before in ("😀😀 ", "טקסט בעברית ", "\u202e\u200f ", "e\u0301e\u0301 ", "𝒳 "):
         text = f"# {before}\n{line} 😀"
         assert names(bundled, text) == [name], before
 

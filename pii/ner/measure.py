@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 GRID = tuple(step / 20 for step in range(8, 20))  # 0.4 to 0.95
-UNSURE = 0.9
+UNSURE = 0.95
 
 Gold = Sequence[tuple[int, int, str]]  # (start, end, entity)
 Spans = Sequence[tuple[int, int, str, float]]  # (start, end, entity, score)
