@@ -25,8 +25,8 @@ ENTITIES = ("NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY")
 LONGEST = 512  # tokens a window, where the model reads more
 PIECE = 8192  # code points a tokenizer gets at once; a longer text comes in pieces that overlap by OVERLAP
 OVERLAP = 512
-LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)  # what windows are padded to
-BATCH = 1024  # tokens a batch
+LENGTHS = (16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 384, 512)  # what windows are padded to
+BATCH = 512  # tokens a batch, or one window
 AT_ONCE = 1 << 20  # code points that are tokenized and decoded together
 
 
