@@ -140,15 +140,19 @@ def pieces(place: Around, found: Sequence[tuple[int, int, str]], lines: int, *, 
         if mark.end <= low or mark.start >= high:
             continue
         if mark.start > position:
-            result.append(Piece(printable(text[position : mark.start])))
+            result.append(Piece(_readable(text[position : mark.start])))
         is_target = target and mark.start == place.start
         result.append(Piece(name, mark.entity, is_target))
         position = mark.end
     if position < high:
-        result.append(Piece(printable(text[position:high])))
-    if high < len(text) and text[high] != "\n":
+        result.append(Piece(_readable(text[position:high])))
+    if high < len(text) and text[high] not in "\r\n":
         result.append(Piece("…"))
     return result
+
+
+def _readable(text: str) -> str:
+    return printable(text.replace("\r\n", "\n"))
 
 
 def _shown(text: str, start: int, end: int, lines: int) -> tuple[int, int]:
@@ -160,7 +164,7 @@ def _shown(text: str, start: int, end: int, lines: int) -> tuple[int, int]:
     low, high = max(low, start - WIDTH * (lines + 1)), min(high, end + WIDTH * (lines + 1))
     while low < start and text[low] == "\n":  # no empty line at either end
         low += 1
-    while high > end and text[high - 1] == "\n":
+    while high > end and text[high - 1] in "\r\n":
         high -= 1
     return low, high
 

@@ -25,12 +25,14 @@ from reports.audit_stage import KEPT, Audited, number64, priority
 
 SUSPICIOUS, OTHER = "suspicious", "other"
 PIECE = 400  # bytes of a line that are looked at as one
-# What often stands near a value: words about people and secrets, an @, dotted numbers, long runs of letters and digits.
+# What often stands near a value: words about people and secrets, an @, two capitalised words, dotted numbers, long runs
+# of letters and digits.
 CUES = (
-    r"(?i)(author|by:|written by|thanks|credit|contact|maintainer|copyright|signed-off|reported by|todo\(|fixme\("
-    r"|passw|passphrase|pwd|secret|api_?key|token|credential|private key|login|user_?name|/home/|\\users\\)"
-    r"|[^\s\]]\s?@\w|://\S+:\S+@|\d\.\d{1,3}\.\d{1,3}\.\d|::[0-9a-f]"
-    r"|[0-9a-f]:[0-9a-f]{0,4}:[0-9a-f]{0,4}[a-f][0-9a-f]{0,3}:|[a-z][\w+/-]*\d[\w+/-]{14}|\d[\w+/-]*[a-z][\w+/-]{14}"
+    r"(?i:\b(author|by:|written by|thanks|credit|contact|maintainer|copyright|signed-off|reported by|todo\(|fixme\()"
+    r"|passw|passphrase|\bpwd\b|secret|api_?key|credential|private key|\blogin|user_?name|/home/|\\users\\"
+    r"|token\W{0,4}[=:])|(\w|[a-z,(>\[] |[(>\[,])@[A-Za-z]\w|://\S+:\S+@|\d\.\d{1,3}\.\d{1,3}\.\d"
+    r"|(\b|:)[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{0,4}){4,7}|[A-Za-z0-9+]{6}[0-9][A-Za-z0-9+]{9}"
+    r"|\b[A-Z][a-z]+ ([A-Z]\.? )?[A-Z][a-z]{2,}\b"
 )
 
 
