@@ -64,7 +64,7 @@ def _content(
         "most": total,
         "recognizers": counts.by("entity", "recognizer", "format"),
         "reasons": [
-            {**row, "words": words.reason_words(one.run, one.name, row["reason"])}
+            {**row, "words": words.reason_words(one.run, one.name, row["reason"]).replace("a …", "it")}
             for row in counts.by("reason", "entity")
             if row["left"]
         ],
