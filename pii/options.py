@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pii.plugins import load_class
+from pii.spans import Entity
 
 BUNDLED = "bundled"  # the model in pii/ner/bundled
 _WEIGHTS = (".json", ".txt", ".safetensors", ".bin", ".model")
@@ -27,6 +28,8 @@ class NerOptions(BaseModel):
     enabled: bool = True
     model: str = BUNDLED  # or a Hugging Face token classifier: a directory, or a name that is in the local cache
     labels: dict[str, str] | None = None  # the model's label (without B-, I-) -> entity, where they are not the same
+    # What it is asked for. Addresses, keys and passwords have forms that patterns tell more exactly than a small model.
+    entities: list[Entity] = ["NAME", "USERNAME"]
     device: str = "auto"  # or cpu, cuda, cuda:1; auto is the GPU where there is one
     content: str | None = Field(default=None, repr=False)  # digest of the model's files; filled in
 

@@ -246,7 +246,7 @@ def _readers(
         from pii.ner.recognizer import NerRecognizer
 
         model = NerModel.load(str(model_folder(ner.model)), ner.labels, ner.device)
-        yield Reader([NerRecognizer(model)], candidates.find)
+        yield Reader([NerRecognizer(model, ner.entities)], candidates.find)
     plugged = [build(one.name) for one in recognizers]
     plugged += [recognizer for path in files for recognizer in read_definitions(path)]
     if plugged:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-ENTITIES = ("NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY")
+Entity = Literal["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"]
+ENTITIES: tuple[Entity, ...] = get_args(Entity)
 NER = "NerRecognizer"  # the name of the recognizer that is a model
 IPV4 = ("172.16.31.10", "172.16.58.3", "172.16.17.32", "192.168.127.12", "192.168.3.11")
 IPV6 = (

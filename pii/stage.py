@@ -8,7 +8,7 @@ has the key.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -17,7 +17,7 @@ from pii.options import NerOptions, Plugged
 from pii.plugins import build
 from pii.policy import Policy
 from pii.redact import Finding, Redactor
-from pii.spans import ENTITIES
+from pii.spans import ENTITIES, Entity
 from pipeline import schema
 from pipeline.decisions import NO_DECISIONS, decide
 from pipeline.errors import UsageError
@@ -25,8 +25,6 @@ from pipeline.side import Side
 from pipeline.stage import PLACEMENT, ContentFile, Outcome, Stage
 
 SHORTEST_KEY = 16  # bytes; HMAC-SHA256 under a shorter key can be undone by trying e-mail addresses
-
-Entity = Literal["NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY"]
 
 
 class Redact(Stage):

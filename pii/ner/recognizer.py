@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from presidio_analyzer import RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
@@ -11,11 +13,14 @@ from pii.windows import SEPARATOR
 
 
 class NerRecognizer(Recognizer):
-    """People's names and whatever else a token classifier finds; a text is cut at windows.SEPARATOR."""
+    """People's names and whatever else a token classifier finds; a text is cut at windows.SEPARATOR.
 
-    def __init__(self, model: NerModel) -> None:
+    `entities` are those it is asked for, all that the model knows where they are not given.
+    """
+
+    def __init__(self, model: NerModel, entities: Sequence[str] | None = None) -> None:
         super().__init__(model.entities[0])
-        self.supported_entities = list(model.entities)
+        self.supported_entities = [entity for entity in model.entities if entities is None or entity in entities]
         self.model = model
 
     def analyze(
