@@ -2,8 +2,10 @@
 
 One numba pass over the Arrow bytes looks for triggers: an `@` between an address's characters or before a handle, four
 dotted numbers, an IPv6 address, a user in a URL, a PEM block, and the literals that the recognizers name. A window is
-the trigger's line, at most BACK bytes back and AHEAD on; a PEM block's reaches to its END line. Every match of a
-recognizer holds a trigger and, with the context it looks at, is shorter than these reaches, so the windows lose none.
+the trigger's line, at most BACK bytes back and AHEAD on; a PEM block's reaches to its END line. Where a word ends its
+line, what it names stands in the next one, which is then in the window, and all lines of a table of Markdown are; of a
+block's literal the window reaches over lines. Every match of a recognizer holds a trigger and, with the context it
+looks at, is shorter than these reaches, so the windows lose none.
 The windows of a whole shard are joined into one text with SEPARATOR between, which no recognizer matches across.
 
 Literals are looked up by the two bytes that stand at a position: whatever their number, most positions cost one load.
@@ -26,7 +28,10 @@ PEM_BEGIN, PEM_END = b"-----BEGIN ", b"-----END "
 PEM_TAIL = 64  # bytes from -----END to the end of that line, at most
 SEPARATOR = "\n\x00\n"
 
-LITERAL, WORD, ASSIGNED, PEM = range(4)  # kinds of triggers: as written, in any case, in any case and given a value
+# Kinds of triggers: as written; in any case; in any case and given a value; PEM; as written, for more than a line; in
+# any case, for more than a line, where a password is named soon after.
+LITERAL, WORD, ASSIGNED, PEM, BLOCK, STATEMENT = range(6)
+NAMED_SOON = 400  # bytes
 
 
 class Named(Protocol):
@@ -35,6 +40,8 @@ class Named(Protocol):
     anchors: tuple[str, ...]
     words: tuple[str, ...]
     assigned: tuple[str, ...]
+    blocks: tuple[str, ...]
+    statements: tuple[str, ...]
 
 
 class Triggers(NamedTuple):
@@ -61,7 +68,12 @@ def triggers(recognizers: Iterable[Named]) -> Triggers:
     listed = {(PEM_BEGIN, PEM)}
     for recognizer in recognizers:
         listed |= {(anchor.encode("ascii"), LITERAL) for anchor in recognizer.anchors}
-        for words, kind in ((recognizer.words, WORD), (recognizer.assigned, ASSIGNED)):
+        listed |= {(block.encode("ascii"), BLOCK) for block in recognizer.blocks}
+        for words, kind in (
+            (recognizer.words, WORD),
+            (recognizer.assigned, ASSIGNED),
+            (recognizer.statements, STATEMENT),
+        ):
             listed |= {(spelling, kind) for word in words for spelling in _spellings(word)}
     listed.discard((PEM_BEGIN, LITERAL))
     ordered = sorted(listed)
@@ -209,6 +221,60 @@ def _credentials(data: np.ndarray, end: int, colon: int) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
+def _goes_on(data: np.ndarray, end: int, at: int) -> bool:
+    """Whether nothing but the rest of the name, its tag's end and signs stand between `at` and the line's end."""
+    last = min(end, at + 64)
+    while at < last and (_is_name(data[at]) or data[at] in (45, 46)):
+        at += 1
+    while at < last and data[at] in (9, 32, 34, 39, 40, 41, 42, 44, 45, 58, 61, 62, 92, 93, 96, 124):
+        at += 1
+    if at + 1 < last and data[at] == 60 and data[at + 1] == 47:  # </
+        while at < last and data[at] != 62:
+            at += 1
+        at += 1
+    while at < last and data[at] in (9, 13, 32):
+        at += 1
+    return at < end and data[at] == 10
+
+
+@numba.njit(nogil=True, cache=True)
+def _value_comes(data: np.ndarray, end: int, at: int) -> bool:
+    """Whether the next line starts with value: or a tag."""
+    at = _find_newline(data, at, end) + 1
+    last = min(end, at + 64)
+    while at < last and data[at] in (9, 32):
+        at += 1
+    return at + 1 < end and (data[at] == 60 or (data[at] == 118 and data[at + 1] == 97))  # < va
+
+
+@numba.njit(nogil=True, cache=True)
+def _names_password(data: np.ndarray, begin: int, end: int) -> bool:
+    """Whether pass or pwd stands between, in any case."""
+    for at in range(begin, end - 3):
+        if data[at] | 32 == 112:
+            second, third = data[at + 1] | 32, data[at + 2] | 32
+            if (second == 97 and third == 115 and data[at + 3] | 32 == 115) or (second == 119 and third == 100):
+                return True
+    return False
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_table_end(data: np.ndarray, line: int, newline: int, end: int) -> int:
+    """The end of the last line of the table that has a line from `line` to `newline`; that line's where none is."""
+    at = newline
+    while True:
+        first = line
+        while first < at and data[first] in (9, 32):
+            first += 1
+        if first >= end or data[first] != 124:
+            return newline
+        newline, line = at, at + 1
+        if at >= end:
+            return newline
+        at = _find_newline(data, line, end)
+
+
+@numba.njit(nogil=True, cache=True)
 def _is_assigned(data: np.ndarray, end: int, at: int) -> bool:
     """Whether a value may follow the word that ends at `at`: the rest of its name, then = : => , ( or >, no newline."""
     last = min(end, at + 24)
@@ -219,6 +285,8 @@ def _is_assigned(data: np.ndarray, end: int, at: int) -> bool:
         at += 1
     if at >= end:
         return False
+    if data[at] in (10, 13, 60):
+        return _goes_on(data, end, at) and _value_comes(data, end, at)
     if data[at] not in (40, 44, 58, 61, 62):  # ( , : = >
         return data[at] == 118 and at + 5 < end and data[at + 1] == 97 and data[at + 2] == 108  # value="..."
     last = min(end, at + 12)
@@ -242,7 +310,7 @@ def _literal(
     while number >= 0:
         first, length, kind = starts[number], starts[number + 1] - starts[number], kinds[number]
         if at + length <= end:
-            fold = kind in (WORD, ASSIGNED)
+            fold = kind in (WORD, ASSIGNED, STATEMENT)
             same = 2
             while same < length:
                 byte = data[at + same]
@@ -294,7 +362,7 @@ def _scan(
     count = 0
     for row in range(len(offsets) - 1):
         begin, end = int(offsets[row]), int(offsets[row + 1])
-        line, newline, pem_end = begin, -1, -1  # the latter two are found once, then passed
+        line, newline, pem_end, table_end = begin, -1, -1, -1  # the latter three are found once, then passed
         for at in range(begin, end):
             byte = data[at]
             if byte == 10:
@@ -322,14 +390,25 @@ def _scan(
             if newline < at:
                 newline = _find_newline(data, at, end)
             first = max(line, at - BACK)
-            last = min(end, pem_end + PEM_TAIL) if kind == PEM else min(newline, at + AHEAD)
+            last = min(newline, at + AHEAD)
+            if kind == PEM:
+                last = min(end, pem_end + PEM_TAIL)
+            elif kind == BLOCK or (kind == STATEMENT and _names_password(data, at, min(end, at + NAMED_SOON))):
+                first, last = max(begin, at - BACK), min(end, at + AHEAD)
+            elif kind in (WORD, ASSIGNED):
+                if table_end < at and kind == WORD:
+                    table_end = _find_table_end(data, line, newline, end)
+                if kind == WORD and table_end > newline:
+                    last = min(table_end, at + AHEAD)
+                elif newline < end and newline - at < 64 and _goes_on(data, end, at):
+                    last = min(_find_newline(data, newline + 1, end), at + AHEAD)
             while first > begin and data[first] & 0xC0 == 0x80:  # not inside a character
                 first -= 1
             while last < end and data[last] & 0xC0 == 0x80:
                 last += 1
-            if count and rows[count - 1] == row and first <= ends[count - 1]:
-                ends[count - 1] = max(ends[count - 1], last)
-                continue
+            while count and rows[count - 1] == row and first <= ends[count - 1]:
+                count -= 1
+                first, last = min(first, begins[count]), max(last, ends[count])
             if count == len(rows):
                 rows = np.concatenate((rows, np.empty(count, dtype=np.int64)))
                 begins = np.concatenate((begins, np.empty(count, dtype=np.int64)))

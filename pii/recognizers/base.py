@@ -34,6 +34,8 @@ class Recognizer(LocalRecognizer):
     anchors: tuple[str, ...] = ()  # ASCII, two bytes or more; one stands in the line of every match
     words: tuple[str, ...] = ()  # the same in lower case, found in any case
     assigned: tuple[str, ...] = ()  # words that count where a value may follow: = : => , ( or > comes next
+    blocks: tuple[str, ...] = ()  # as anchors, of matches that reach over lines
+    statements: tuple[str, ...] = ()  # as words, of such matches; count where a password is named soon after
 
     def __init__(self, entity: str) -> None:
         super().__init__(supported_entities=[entity], supported_language=LANGUAGE)
