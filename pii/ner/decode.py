@@ -37,7 +37,7 @@ _HANDLE = re.compile(
     r"[a-z][A-Za-z0-9_.-]*|[A-Za-z][A-Za-z-]*[0-9_][A-Za-z0-9_.-]*|(?!Mc|Mac|De|Di|La|Le|Van|Von)[A-Z][a-z]+[A-Z][A-Za-z]*"
 )
 _CONNECTIVE = re.compile(r" (?:in|and|at|from|for|on|with|by|to|is|was) ")
-_NOBODY = re.compile(r".*(?<![A-Z])(?<!Jr)(?<!Sr)(?<!St)\. .*|[A-Z]{2,}", re.DOTALL)  # two sentences; a shouted word
+_NOBODY = re.compile(r".*(?<!\b[A-Z])(?<!Jr)(?<!Sr)(?<!St)\. .*|[A-Z]{2,}", re.DOTALL)  # two sentences; a shouted word
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]*(?: [^\W\d_]+)+")
 
 
