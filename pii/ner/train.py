@@ -253,7 +253,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pii.ner.train", description="Trains the NER model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--steps", type=int, default=1800, help="more make it learn the templates by heart")
+    parser.add_argument("--steps", type=int, default=2500, help="more make it learn the templates by heart")
     parser.add_argument("--minutes", type=float, default=110, help="time limit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--base", help="an encoder to fine-tune, by name or path, instead of the small model")
