@@ -11,11 +11,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from pii.addresses import kind_of
 from pii.holders import is_holder
 from pii.spans import Span
 
@@ -115,39 +115,12 @@ def _name(value: str, text: str, span: Span) -> str:
 
 # ---- IP addresses
 
-# IANA's special-purpose registries, written out: Python's own lists differ between its patch releases.
-_DOCUMENTATION = "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 233.252.0.0/24 2001:db8::/32 3fff::/20"
-_PRIVATE = """
-0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.31.196.0/24 192.52.193.0/24
-192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 224.0.0.0/3 ::/3 2001::/23 2002::/16 4000::/2 8000::/1
-"""
-# StarCoder's fourteen, and the IPv6 addresses of Google, Cloudflare, Quad9 and OpenDNS.
-_PUBLIC_DNS = """
-8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 76.76.19.19 76.223.122.150 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220
-8.26.56.26 8.20.247.20 94.140.14.14 94.140.15.15 2001:4860:4860::8888 2001:4860:4860::8844 2606:4700:4700::1111
-2606:4700:4700::1001 2620:fe::fe 2620:fe::9 2620:119:35::35 2620:119:53::53
-"""
-
-
-@cache
-def _ranges() -> list[tuple[str, int, int, int]]:
-    """(reason, version, first, last) of each network."""
-    listed = [("example", network) for network in _DOCUMENTATION.split()]
-    listed += [("private_address", network) for network in _PRIVATE.split()]
-    networks = [(reason, ipaddress.ip_network(network)) for reason, network in listed]
-    return [(why, net.version, int(net.network_address), int(net.broadcast_address)) for why, net in networks]
-
-
 def _ip_address(value: str, text: str, span: Span) -> str:
     try:
         address = ipaddress.ip_address(value.strip("[]").partition("%")[0].partition("/")[0])
     except ValueError:
         return ""
-    version, number = address.version, int(address)
-    for reason, family, first, last in _ranges():
-        if version == family and first <= number <= last:
-            return reason
-    return "public_service" if address.compressed in _PUBLIC_DNS.split() else ""
+    return kind_of(address)
 
 
 # ---- accounts, passwords, keys

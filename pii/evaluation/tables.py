@@ -12,7 +12,7 @@ import numpy as np
 from pii.evaluation import scoring
 from pii.evaluation.labelled import Document
 from pii.evaluation.scoring import Found
-from pii.spans import ENTITIES
+from pii.spans import ENTITIES, Entity
 
 # StarCoder paper, table 8: precision, recall, F1 in percent of the NER model trained with pseudo-labels, on its own
 # test set; the F1 of EMAIL is printed as 98.15 there (its precision and recall give 98.33).
@@ -211,7 +211,7 @@ def _languages(part: Mapping[str, Any]) -> str:
         "| language | labels | precision | recall | " + " | ".join(ENTITIES) + " |",
         "| --- | ---: | ---: | ---: |" + " ---: |" * len(ENTITIES),
     ]
-    small: dict[str, scoring.Rates] = {}
+    small: dict[Entity, scoring.Rates] = {}
     names = []
     for language, rows in part["systems"][0]["languages"].items():
         rates = {entity: scoring.Rates(*(rows[entity][k] for k in scoring.Rates._fields)) for entity in ENTITIES}
@@ -227,7 +227,7 @@ def _languages(part: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _language(name: str, rates: Mapping[str, scoring.Rates]) -> str:
+def _language(name: str, rates: Mapping[Entity, scoring.Rates]) -> str:
     total = scoring.Rates(*(sum(column) for column in zip(*rates.values(), strict=True)))
     cells = [_percent(rates[e].f1) if rates[e].hits + rates[e].misses else "–" for e in ENTITIES]
     start = f"| {name} | {total.hits + total.misses} | {_percent(total.precision)} | {_percent(total.recall)} | "

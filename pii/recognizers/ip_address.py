@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from pii.addresses import kind_of
 from pii.recognizers.base import Found, Recognizer
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -36,22 +37,6 @@ _SLICE_BEFORE = re.compile(r"[\w)\]]\[[^\[\]\n]{0,20}\Z")  # items[1::2]
 _BRACKETS_BEFORE, _PORT_AFTER = re.compile(r"[/\"'@ ]\[\Z"), re.compile(r"\](?::[0-9]|/)")  # http://[::2]:8080
 _PORT, _QUOTES = re.compile(r":[0-9]{2,5}(?![\w.:])"), ('"', "'", "`")
 _MASK = re.compile(r"/(?:[89]|[12][0-9]|3[0-2])(?![\w./])")  # of a network
-_PRIVATE, _EXAMPLE, _SERVICE = "private_address", "example", "public_service"
-# IANA's special-purpose registries, written out: Python's own lists differ between its patch releases.
-_LEFT = {
-    _PRIVATE: """
-        0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.31.196.0/24
-        192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 224.0.0.0/3
-        ::/3 4000::/2 8000::/1 2001::/23 2002::/16
-    """,
-    _EXAMPLE: "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
-    # StarCoder's fourteen, and the IPv6 addresses of Google, Cloudflare, Quad9 and OpenDNS.
-    _SERVICE: """
-        8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 76.76.19.19 76.223.122.150 9.9.9.9 149.112.112.112 208.67.222.222
-        208.67.220.220 8.26.56.26 8.20.247.20 94.140.14.14 94.140.15.15 2001:4860:4860::8888 2001:4860:4860::8844
-        2606:4700:4700::1111 2606:4700:4700::1001 2620:fe::fe 2620:fe::9 2620:119:35::35 2620:119:53::53
-    """,
-}
 _TOLD = ("127.", "192.168.", "192.0.2.", "169.254.", "8.8.8.8", "8.8.4.4")  # no version starts so
 
 
@@ -60,17 +45,12 @@ class IpAddressRecognizer(Recognizer):
 
     def __init__(self) -> None:
         super().__init__("IP_ADDRESS")
-        listed = [(ipaddress.ip_network(item), left) for left, items in _LEFT.items() for item in items.split()]
-        # Example and service before private: 2001:db8:: is in neither, 2001::/23 holds no name server.
-        self.networks = [
-            (net.version, int(net.network_address), int(net.broadcast_address), left) for net, left in listed
-        ]
 
     def find(self, text: str) -> Iterator[Found]:
         for match in _IPV4.finditer(text):
             start, end = match.span()
             if not _is_number(text, start, end):
-                yield Found(start, end, 0.8, "ipv4", self._left(ipaddress.IPv4Address(match[0])))
+                yield Found(start, end, 0.8, "ipv4", kind_of(ipaddress.IPv4Address(match[0])))
         for match in _IPV6.finditer(text):
             value = match[0]
             if ("::" not in value and value.count(":") != 7) or _is_code(text, value, match.start()):
@@ -79,15 +59,7 @@ class IpAddressRecognizer(Recognizer):
                 address = ipaddress.IPv6Address(value)
             except ValueError:
                 continue
-            yield Found(*match.span(), 0.9, "ipv6", self._left(address))
-
-    def _left(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-        """Why the address stays; "" where it is a public one."""
-        number = int(address)
-        for version, first, last, left in self.networks:
-            if version == address.version and first <= number <= last:
-                return left
-        return ""
+            yield Found(*match.span(), 0.9, "ipv6", kind_of(address))
 
 
 def _is_code(text: str, value: str, start: int) -> bool:
