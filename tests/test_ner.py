@@ -88,6 +88,12 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    """Torch's threads wait for one another in a loop, which takes minutes where the processors are busy."""
+    torch.set_num_threads(1)
+
+
 def names(model: NerModel, text: str) -> list[str]:
     return [text[start:end] for start, end, entity, _ in model.find([text])[0] if entity == "NAME"]
 
