@@ -8,6 +8,7 @@ that hold nothing else. Prose about copyright, `Author:` and `Written by` theref
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 REACH = 400  # characters of a line before the person that are looked at
 LINES = 30  # of a list of holders
@@ -86,6 +87,7 @@ def _follows_notice(text: str, line: int) -> bool:
     return False
 
 
+@lru_cache(4096)  # lists of holders come in every file of a project
 def _is_list(text: str) -> bool:
     """Whether nothing stands in `text` but what a list of holders is made of."""
     for word in _WORD.findall(_MARK.sub(" ", text)):

@@ -14,7 +14,7 @@ from pii.recognizers.base import FORMAT, LEFT, Recognizer
 from pii.windows import SEPARATOR
 
 LINES = 6  # as many as an example of the corpus has at most
-_LINES = re.compile(rf"(?:[^\n]*\n){{{LINES}}}")
+_LINE = re.compile(r"\n")
 
 
 class NerRecognizer(Recognizer):
@@ -56,6 +56,7 @@ def _stretches(text: str) -> Iterator[tuple[int, str]]:
     """
     origin = 0
     for part in text.split(SEPARATOR):
-        cuts = [0, *(match.end() for match in _LINES.finditer(part)), len(part)]
+        ends = [match.end() for match in _LINE.finditer(part)]
+        cuts = [0, *ends[LINES - 1 :: LINES], len(part)]
         yield from ((origin + first, part[first:last]) for first, last in pairwise(cuts) if first < last)
         origin += len(part) + len(SEPARATOR)
