@@ -20,7 +20,7 @@ def words(text: str) -> frozenset[str]:
 _SEGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _PASSWORD = words("""
     password passwords passwd passphrase passcode passwort kennwort wachtwoord senha contrasena motdepasse pwd
-    pass pw psw pswd passw
+    pass pw psw pswd passw psk
     """)
 _PASSWORD_ENDS = ("password", "passwd", "passphrase", "pwd", "passwort")
 _ENDS_WITH_PASS = words("""

@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from pii.rarity import Rarity
+from pii.secret_checks import decoded
 from pii.secret_names import words
 from pii.secrets import is_made_up
 
@@ -19,7 +20,7 @@ Verdict = Literal["value", "placeholder", ""]  # placeholder: says itself that i
 _REFERENCE = re.compile(
     r"^\$[A-Za-z_]|\$[{(]|[{#%]\{|\{[\w.:-]*\}|%[sdrq@](?![\w!@#$%^&*])|%\(|%\w+%|@\w+@|\*\*\*|\.\.\.|…|^<|>$|<[%?=]|%>|\{%|^\[.*\]$|^\(.*\)$|\\[dwsb(\[.*]"
     r"|^(?:env|vault|secret|ssm|arn|file|ref|op|data|aws|projects|keyring|azurekeyvault|base64|http|https|urn|git|ssh|ldap|cn|uid)[:=]"
-    r"|^!|process\.env|environ|getenv|^x+$|^(.)\1+$|^[\W_]+$|xxxx"
+    r"|^!|process\.env|environ|getenv|^x+$|^([^0-9])\1+$|^[\W_]+$|xxxx"
 )
 _PLACE = re.compile(  # your_password, <password>, my-secret-here: a hole to fill in
     r"^(?:your|the|insert|enter|put|add|set|use|some|any|replace|fill|change|provide|type|paste|redacted|hidden|masked|omitted|removed|snip)"
@@ -34,6 +35,23 @@ _SAYS_WHAT_IT_IS = re.compile(
     r"[_ .-]?(?:[0-9]{0,4}|123[0-9]*)!?",
     re.IGNORECASE,
 )
+# A word alone, or several with signs between: the value is none, or the reader's to choose.
+_STANDS_FOR_ONE = re.compile(
+    r"(?:(?:my|the|a|some|test|super|very|top|new|old|wrong|bad|good|db|user|admin|root|default|dummy|fake|mock|sample|demo|example|dev"
+    r"|invalid|incorrect|valid|correct|strong|weak|foo|bar|client|api|access|auth|app|key|jwt|session)[_ .-]){0,4}"
+    r"(?:password|passwd|passphrase|passw|pass|pwd|pw|secret|token|key|test|foo|bar|baz|foobar|changeme|change-me|change_me|changeit"
+    r"|dummy|fake|mock|sample|example)!?"
+    r"|[a-z]+(?:[A-Z][a-z]+)*(?:Password|Pass|Passwd|Pwd|Secret|Token|Key)",
+)
+_DEFAULTS = words("""
+    admin administrator root guest vagrant raspberry postgres mysql oracle tomcat jboss rabbitmq mongo redis
+    elastic kibana grafana jenkins sonar nexus minio minioadmin wordpress drupal joomla magento petclinic welcome
+    letmein qwerty monkey dragon hunter docker ansible ubuntu pi hello world abc123 s3cret manager demo dev
+    """)
+_TYPES = words("""
+    string str text varchar char bytes int number bool boolean object any void null none nil true false undefined
+    required optional prompt ask unknown
+    """)
 _NOT_PASSWORDS = words("""
     string str text varchar char nvarchar bytes bytea byte number int integer bool boolean object any void
     null none nil true false undefined unknown unreserved reserved requires must never optional required nullable
@@ -48,6 +66,8 @@ _NOT_PASSWORDS = words("""
     class struct enum interface static public private protected final readonly with and or not is in if else
     then end unless when while do done case esac fi from import require include use using var_dump echo print
     printf puts line lines word words first last next prev item items result buffer buf ptr str1 str2 tmp temp
+    passwort kennwort senha contrasena parola heslo haslo lozinka jelszo salasana losenord adgangskode passord
+    wachtwoord sifre parool slaptazodis sandi clave geslo
     mixed array list map dict set tuple vec option maybe some just ref box rc arc secretstring cstring
     """)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|->|::|\?\.)[A-Za-z_][A-Za-z0-9_]*)+")
@@ -74,12 +94,19 @@ class Values:
     def __init__(self) -> None:
         self.rarity = Rarity()
 
-    def password(self, value: str, strict: bool, phrase: bool = False) -> Verdict:
+    def password(self, value: str, strict: bool, phrase: bool = False, trusted: bool = False) -> Verdict:
         """Whether `value` can be a password.
 
         strict: only what no word of a language and no identifier is. phrase: words with spaces between, too.
+        trusted: it stands beside a user's name, or where nothing but a password can; then any word will do.
         """
-        if not 4 <= len(value) <= 128 or not value.isprintable() or _REFERENCE.search(value) or _HASHED.match(value):
+        least = 1 if trusted else 4 if strict else 3
+        if (
+            not least <= len(value) <= 128
+            or not value.isprintable()
+            or _REFERENCE.search(value)
+            or _HASHED.match(value)
+        ):
             return ""
         if any(character.isspace() for character in value):
             words = value.split(" ")
@@ -91,21 +118,37 @@ class Values:
             r"[A-Z]+(?:_[A-Z0-9]+)+", value
         ):
             return ""  # a version; a constant
-        if _PLACE.search(value) or _PATH.search(value) or _RULE.search(value) or lowered in _NOT_PASSWORDS:
+        if _PLACE.search(value) or _PATH.search(value) or _RULE.search(value):
             return ""
-        if _SAYS_WHAT_IT_IS.fullmatch(value):
-            return "" if strict or value.isupper() else "placeholder"
+        if lowered in (_TYPES if trusted else _NOT_PASSWORDS):
+            return ""
+        if strict and value in _DEFAULTS:
+            return "value"
+        if _SAYS_WHAT_IT_IS.fullmatch(value) or _STANDS_FOR_ONE.fullmatch(value):
+            if value.isupper() or (strict and not value.isdigit()):
+                return ""
+            if _STANDS_FOR_ONE.fullmatch(value if value[1:].lower() != value[1:] else lowered):
+                return "placeholder"
+            return "" if strict and value.isdigit() else "value"
         if _IDENTIFIER.fullmatch(value):
             return ""
         plain = value.isascii()
         letters = re.fullmatch(r"[^\W\d_]+[:?!.,*]?", value) is not None
         if letters:
-            if strict or not plain or not value.islower():
+            if strict or not plain:
                 return ""
+            if not value.islower() and not (trusted and value.isupper() and len(value) <= 8):
+                return ""
+            if trusted and value.isalpha():
+                return "value"
             return "" if _SECRET_WORD.search(value) or not value.isalpha() else "value"
         if not plain:
             return "" if not re.search(r"[0-9]", value) else "value"
+        if not strict and _is_encoded_text(value):
+            return "value"
         if not re.search(r"[0-9]", value):
+            if trusted and re.fullmatch(r"[a-z]+(?:[-_][a-z]+)+", value) and not _SECRET_WORD.search(value):
+                return "value"
             if re.fullmatch(
                 r"[\w.:/-]+", value
             ):  # words with separators: an identifier, a key of a translation, an option
@@ -113,7 +156,9 @@ class Values:
             if re.search(r"[()\[\]{}\\=;,\"'`<>|]", value) or not re.search(r"[A-Za-z]{2}", value):
                 return ""
             return "value"
-        if _SECRET_WORD.search(value) and re.fullmatch(r"[A-Za-z]+(?:[_.-][A-Za-z]+)*[_.-]?[0-9]", value):
+        if _SECRET_WORD.search(value) and re.fullmatch(
+            r"[A-Za-z]+(?:[_.-][A-Za-z]+)*[_.-]?[0-9]" if strict else r"[A-Za-z]+(?:[_.-][A-Za-z]+)+[_.-]?[0-9]", value
+        ):
             return ""  # password1, old_password_2: more often a variable
         if strict and re.fullmatch(r"[0-9.,:-]+", value):
             return ""
@@ -157,3 +202,11 @@ class Values:
         lowered = value.lower()
         runs = sum(lowered[at : at + 4] in _ORDERED for at in range(len(lowered) - 3))
         return runs * 3 > len(lowered)
+
+
+def _is_encoded_text(value: str) -> bool:
+    """Whether `value` is padded base 64 of plain text, as Kubernetes holds secrets."""
+    if not value.endswith("=") or len(value) % 4 or not re.fullmatch(r"[A-Za-z0-9+/]+={1,2}", value):
+        return False
+    text = decoded(value)
+    return len(text) > 2 and text.isascii() and text.decode("ascii").strip().isprintable()

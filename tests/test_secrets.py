@@ -219,7 +219,7 @@ def test_what_is_no_key_is_left(line: str) -> None:
     assert found(line.strip().replace("@", KEY).replace("#", HEX_KEY)) == set()
 
 
-@pytest.mark.parametrize("value", ["passwd", "changeme", "secret", "test", "my-secret", "Password1", "letmein"])
+@pytest.mark.parametrize("value", ["passwd", "changeme", "secret", "test", "my-secret", "dbPassword", "user_secret"])
 def test_words_that_say_what_they_are_are_found_and_left(value: str) -> None:
     line = f'password = "{value}"'
     assert (found(line), found(line, left=True)) == (set(), {value})

@@ -25,6 +25,7 @@ from pii.recognizers.email import EmailRecognizer
 from pii.recognizers.ip_address import IpAddressRecognizer
 from pii.recognizers.private_key import PrivateKeyRecognizer
 from pii.recognizers.secret import SecretRecognizer
+from pii.recognizers.tables import TableRecognizer
 from pii.recognizers.url_password import UrlPasswordRecognizer
 from pii.recognizers.username import UsernameRecognizer
 
@@ -40,6 +41,7 @@ __all__ = [
     "PrivateKeyRecognizer",
     "Recognizer",
     "SecretRecognizer",
+    "TableRecognizer",
     "UrlPasswordRecognizer",
     "UsernameRecognizer",
     "engine",
@@ -75,6 +77,7 @@ def patterns() -> list[Recognizer]:
         PrivateKeyRecognizer(),
         AssignmentRecognizer(),
         CommandRecognizer(),
+        TableRecognizer(),
     ]
 
 

@@ -51,7 +51,7 @@ def forms() -> tuple[Form, ...]:
         Form(
             "http_user",
             ("curl ", "http ", "https ", "wget "),
-            r"""\b(?:curl|https?|wget)\b[^\n]{0,300}?[ \t](?:-u|--user|--proxy-user|-U|-a|--auth)[ \t=]{1,3}
+            r"""\b(?:curl|https?|wget)\b[^\n]{0,300}?[ \t](?:-u|--user|--proxy-user|-U|-a|--auth)[ \t=]{0,3}
             (?:"[^"\s:]{0,64}:(?P<d>[^"\s]{1,128})"|'[^'\s:]{0,64}:(?P<s>[^'\s]{1,128})'
             |[^\s"':]{0,64}:(?P<b>[^\s"'`|;&)\\]{1,128}))""",
         ),
@@ -69,7 +69,7 @@ def forms() -> tuple[Form, ...]:
             "htpasswd",
             ("htpasswd",),
             rf"""\bhtpasswd[ \t]{{1,4}}-[A-Za-z]{{0,6}}b[A-Za-z]{{0,6}}[ \t]{{1,4}}(?:[^\s-]\S{{0,120}}[ \t]{{1,4}})?
-            {_USER}[ \t]{{1,4}}{_ARGUMENT}[ \t]{{0,8}}(?:\\?[\n"'`>|;&)]|\Z)""",
+            (?:-[a-zA-Z]+[ \t]{{1,4}}[^\s-]\S{{0,120}}[ \t]{{1,4}})?{_USER}[ \t]{{1,4}}{_ARGUMENT}[ \t]{{0,8}}(?:\\?[\n"'`>|;&)]|\Z)""",
         ),
         Form(
             "chpasswd",
@@ -126,6 +126,147 @@ def forms() -> tuple[Form, ...]:
             \((?:[^()"'\n]{{0,60}}{_COMMA})?(?:{_TEXT}{_COMMA})?{_TEXT}{_COMMA}{_LITERAL}(?:\.toCharArray\(\))?
             [ \t]{{0,2}}[,)]""",
             reach=48,
+        ),
+        Form(
+            "http_user_line",  # of a command over several lines
+            ("-u ", "--user ", "--proxy-user "),
+            r"""(?:^|(?<=\n))[ \t]{1,20}(?:-u|--user|--proxy-user)[ \t]["']?(?!www|[0-9])[\w.@-]{1,64}:(?P<b>[^\s"'`$\\]{1,128})["']?
+            [ \t]{0,3}(?:\\|\n|\Z)""",
+            reach=22,
+        ),
+        Form(
+            "tool_option",
+            ("mongo", "ldap", "cqlsh", "sqlcmd", "argocd", "rabbitmqadmin", "influx", "zip -", "rar x -", "useradd -"),
+            rf"""\b(?:mongo(?:sh|dump|restore|import|export)?|ldap[a-z]{{3,12}}|cqlsh|sqlcmd|argocd|rabbitmqadmin|influx|(?:un)?zip|useradd)\b
+            [^\n|;]{{0,200}}?[ \t](?:-p|-w|-P|-password)[ \t]{{1,3}}{_ARGUMENT}""",
+            reach=2,
+        ),
+        Form(
+            "archive_option",
+            ("7z ", "rar ", "7za "),
+            r"""\b(?:7za?|rar|unrar)[ ][axle][ ][^\n|;]{0,80}?[ \t]?-p(?P<b>[^\s"'`$-][^\s"'`]{0,60})""",
+            reach=2,
+        ),
+        Form(
+            "sudo_input",
+            ("sudo -S", "passwd --stdin"),
+            rf"""\becho[ \t]{{1,3}}(?:-n[ ])?{_ARGUMENT}[ \t]{{0,3}}\|[ \t]{{0,3}}(?:sudo[ ]-S|(?:sudo[ ])?passwd[ ]--stdin)""",
+            reach=150,
+        ),
+        Form(
+            "wifi",
+            ("wpa_passphrase ", "iFi.begin("),
+            rf"""(?:\bwpa_passphrase[ \t]{{1,3}}{_USER}[ \t]{{1,3}}|\bWiFi\.begin\([ ]?{_TEXT}{_COMMA}){_ARGUMENT}""",
+            reach=2,
+        ),
+        Form(
+            "rabbitmq",
+            ("rabbitmqctl ",),
+            rf"""\brabbitmqctl[ \t](?:[^\n]{{0,40}}[ \t])?(?:add_user|change_password|authenticate_user)[ \t]{{1,3}}{_USER}[ \t]{{1,3}}{_ARGUMENT}""",
+        ),
+        Form(
+            "sqlplus",
+            ("sqlplus ", "racle:thin:"),
+            r"""(?:\bsqlplus[ ](?:-[A-Za-z][ ])*["']?|racle:thin:)[\w$]{1,40}/(?:"?)(?P<b>[^\s"'`@/$&]{1,60})(?=["'@`\s]|\Z)""",
+        ),
+        Form(
+            "smb_user",
+            ("smb", "rpcclient", "cifs"),
+            r"""\b(?:smb[a-z]{0,10}|rpcclient)\b[^\n]{0,120}?[ \t](?:-U|--user)[ \t=]?["']?[\w.\\-]{1,60}%(?P<b>[^\s"'`$%]{1,100})""",
+        ),
+        Form(
+            "net_use",
+            ("net use",),
+            rf"""\bnet[ ]use[ \t][^\n]{{0,100}}?\\\\\S{{1,80}}[ \t]{{1,3}}{_ARGUMENT}[ \t]{{1,3}}/user:""",
+        ),
+        Form(
+            "net_use_user",
+            ("/user:", "/USER:"),
+            r"""/(?:user|USER):\S{1,60}[ \t]{1,3}(?P<b>[^\s"'`/$%-][^\s"'`]{0,60})""",
+        ),
+        Form(
+            "redis_auth",
+            ("AUTH ",),
+            r"""(?:redis|[0-9]{4}|\A|\n)[^\n]{0,30}?(?:>[ ]|[ ]|(?<=\n))AUTH[ ](?:default[ ])?["']?(?P<b>[A-Za-z0-9_!@#%^*+.-]{3,80})(?=["'`\s]|\Z)""",
+            reach=60,
+            strict=True,
+        ),
+        Form("ftp_command", ("PASS ",), r"""["'`]PASS[ ](?P<b>[^\s\\"'`:{}%$]{1,64})\\r\\n""", reach=1),
+        Form(
+            "secure_string",
+            ("SecureString",),
+            rf"""ConvertTo-SecureString[ \t]{{1,3}}(?:-String[ \t]{{1,3}})?{_LITERAL}""",
+            reach=10,
+        ),
+        Form(
+            "asserted",
+            ("assword()", "assword)", 'assword"'),
+            rf"""\bassert_?(?:[eE]quals?|Same|That|_eq)!?\([ ]?{_LITERAL}{_COMMA}[\w.$>()\[\"'-]{{0,60}}assword["\]()]{{1,3}}""",
+            reach=200,
+        ),
+        Form(
+            "hashed_literal",
+            ("crypt.", "assword(", "asswordSync(", "assword."),
+            rf"""(?:\bb?crypt\.(?:hash|compare|hashpw|GenerateFromPassword)(?:Sync)?\(|\b(?:hash|compare|verify|make|encrypt)_?[pP]assword(?:Sync)?\(|\bPassword\.(?:create|hash|verify)\()
+            (?:\[\]byte\()?{_LITERAL}""",
+            reach=9,
+        ),
+        Form(
+            "auth_pair",
+            ("auth",),
+            r"""\bauth["']?[ ]{0,2}[:=,][ ]{0,2}(?:"[\w.@-]{1,40}:(?P<d>[^"\s:${}]{1,64})"|'[\w.@-]{1,40}:(?P<s>[^'\s:${}]{1,64})')""",
+        ),
+        Form(
+            "told_pair",  # login with `alice` / `wonderland`; default credentials: admin/admin
+            (
+                "redential",
+                "ogin with",
+                "og in ",
+                "ogin as",
+                "sername/",
+                "ser/",
+                "sername and",
+                "fault login",
+                "ign in ",
+                "ogged in",
+                "ogin is",
+                "ogin:",
+            ),
+            r"""(?:(?:\b[cC]redentials?\b|[dD]efault[ ][lL]og[ ]?in|[uU]ser(?:name)?[ ]?(?:/|and|&)[ ]?[pP]ass(?:word)?)
+            (?:[ ](?:with|as|is|are|for|using|the|default|to|user|of|login|which|in)){0,4}[ ]{0,2}[:=-]?[ ]{0,2}[(]?[`"'*]{0,2}
+            [A-Za-z][\w.@-]{1,40}(?:[`"'*]{0,2}[ ]?/[ ]?[`"'*]{0,2}|:(?=\w))(?P<b>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])
+            |(?:[lL]og(?:ged)?[ ]?in|[sS]ign(?:ed)?[ ]in)(?:[ ](?:with|as|using|the|credentials|user|is)){1,3}[ ]{0,2}:?[ ]{0,2}[(]?
+            (?:(?P<q>[`"'*])[A-Za-z][\w.@-]{1,40}(?P=q)[ ]{0,2}(?:[/:]|and)[ ]{0,2}(?P=q)(?P<d>[^\s`"'*/|<>)(,;]{1,64})(?P=q)
+            |(?:admin|root|test|guest|user|demo|[a-z]{3,10}(?=[ ]/))[ ]?[/:][ ]?(?P<s>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])))
+            (?=[`"'*)\s,;]|[.](?:\s|\Z)|\Z)""",
+            reach=24,
+        ),
+        Form(
+            "account_call",
+            (
+                "reateUser(",
+                "reate_user(",
+                "reate_superuser(",
+                "ddUser(",
+                "dd_user(",
+                "ignIn(",
+                "ign_in(",
+                "redentials(",
+                ".basic(",
+                "oginAs(",
+                "ogin_as(",
+                "oginUser(",
+                "ogin_user(",
+                "ithBasicAuth(",
+                "ithCredentials(",
+                "auth(",
+                "oLogin(",
+                "onnect(",
+            ),
+            rf"""(?:\b(?:create_?[uU]ser|create_superuser|add_?[uU]ser|sign_?[iI]n|check_?[cC]redentials|login_?[aA]s|login_?[uU]ser|with_?[bB]asic_?[aA]uth
+            |with_?[cC]redentials|\w{{0,24}}Credentials|auth|do_?[lL]ogin|connect\({_TEXT},[ ]?{_TEXT},[ ]?(?=["'])|createUser|CreateUser)\(?|\bCredentials\.basic\()
+            [ ]{{0,2}}(?:(?<=["'],)|(?<=["'],[ ])|{_TEXT}{_COMMA})(?:"[^"@\n]{{1,40}}@[^"\n]{{1,60}}"{_COMMA}|'[^'@\n]{{1,40}}@[^'\n]{{1,60}}'{_COMMA})?{_LITERAL}[ ]{{0,2}}[,)]""",
+            reach=24,
         ),
         Form(
             "login_call",

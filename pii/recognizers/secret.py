@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pii.recognizers.anchored import matches
+from pii.recognizers.anchored import matches, plain
 from pii.recognizers.base import Found, Recognizer
 from pii.secrets import compiled, formats, is_made_up
 
@@ -19,9 +19,10 @@ class SecretRecognizer(Recognizer):
 
     def find(self, text: str) -> Iterator[Found]:
         found: set[tuple[int, int]] = set()
+        searched = plain(text)
         for form, pattern in self.formats:
             group = "secret" if "secret" in pattern.groupindex else 0
-            for match in matches(text, pattern, form.anchors, form.reach):
+            for match in matches(text, pattern, form.anchors, form.reach, searched):
                 span = match.span(group)
                 if span in found or is_made_up(match[group]):
                     continue
