@@ -244,9 +244,11 @@ def _readers(
         from pii.ner import candidates
         from pii.ner.model import NerModel
         from pii.ner.recognizer import NerRecognizer
+        from pii.recognizers.name import NameRecognizer
 
         model = NerModel.load(str(model_folder(ner.model)), ner.labels, ner.device)
-        yield Reader([NerRecognizer(model, ner.entities)], candidates.find)
+        by_pattern = [NameRecognizer()] if "NAME" in entities else []
+        yield Reader([NerRecognizer(model, ner.entities), *by_pattern], candidates.find)
     plugged = [build(one.name) for one in recognizers]
     plugged += [recognizer for path in files for recognizer in read_definitions(path)]
     if plugged:
