@@ -177,7 +177,9 @@ class Values:
             return ""
         if not re.search(r"[A-Za-z]", value) or is_made_up(value) or _PLACE.search(value) or self._in_order(value):
             return ""
-        if re.search(r"\$\{|\{\{|\$\(|%\(|<[a-z_ -]+>|#\{|\w\(.*\)|\*\*\*|\.\.\.", value):
+        if re.search(r"\$\{|\{\{|\$\(|%\(|<[a-z_ -]+>|#\{|\*\*\*|\.\.\.", value):
+            return ""
+        if re.search(r"\w\(.*\)", value) and len(re.findall(r"[!@#$%^&*+=-]", value)) < 6:  # Django's keys have more
             return ""
         if _UUID.fullmatch(value):
             return "" if weak else "value"

@@ -23,6 +23,7 @@ from pii.recognizers.base import FORMAT, LANGUAGE, LEFT, Found, Recognizer
 from pii.recognizers.command import CommandRecognizer
 from pii.recognizers.email import EmailRecognizer
 from pii.recognizers.ip_address import IpAddressRecognizer
+from pii.recognizers.key_member import KeyMemberRecognizer
 from pii.recognizers.private_key import PrivateKeyRecognizer
 from pii.recognizers.secret import SecretRecognizer
 from pii.recognizers.tables import TableRecognizer
@@ -38,6 +39,7 @@ __all__ = [
     "EmailRecognizer",
     "Found",
     "IpAddressRecognizer",
+    "KeyMemberRecognizer",
     "PrivateKeyRecognizer",
     "Recognizer",
     "SecretRecognizer",
@@ -78,6 +80,7 @@ def patterns() -> list[Recognizer]:
         AssignmentRecognizer(),
         CommandRecognizer(),
         TableRecognizer(),
+        KeyMemberRecognizer(),
     ]
 
 

@@ -47,18 +47,18 @@ _GIVEN = re.compile(
         (?P<operator>,[ \t]{{0,4}}\\?["']?(?:value|Value|VALUE)\\?["']?[ \t]{{0,3}}[:=]   # {{name: X, value: Y}}
         |(?:\)["'`]?)?\.(?:{_FILL})[ (]{{1,2}}                      # get("#password").type("...")
         |(?:,[ ])?:?with:?(?=[ ]["'`]|[ ]=>)(?:[ ]=>)?|to(?=[ ]["'`])       # fill in "Password" with "..."
-        |(?:</[\w:-]{{1,30}}>\s{{0,60}}<[\w:-]{{1,30}}>|>\s{{0,60}}<[Vv]alue>)\s{{0,20}}       # <name>password</name> <value>...</value>
+        |(?:</[\w:-]{{1,30}}>\s{{0,60}}<[\w:-]{{1,30}}>|>\s{{0,60}}<[Vv]alue>)
+        \s{{0,20}}       # <name>password</name> <value>...</value>
         |\r?\n[ \t]{{0,40}}(?:value|Value|defaultValue)(?:[ \t]?=|:)   # - name: DB_PASSWORD / value: ...
         |\|\|(?!=)|\?\?|or(?=[ ]["'])
         |=>|:=|\?=|\|\|=|[=!]==?|=~|:{{1,2}}=?|<-|->|=|,|>|\(
         |(?:value|Value|VALUE|content|defaultValue)[ \t]{{0,2}}=                      # name="password" value="..."
         |(?:is|IS|was|ist)(?=[:\ \t]):?)
-    |[ \t]{{1,8}}(?=["'\w$!\#%&*@^~+./-]))                  # or nothing between: --password ..., PASSWORD '...'
+    |[ \t]{{1,8}}(?=["'`\w$!\#%&*@^~+./-]))                  # or nothing between: --password ..., PASSWORD '...'
     (?P<after>[ \t]{{0,40}}(?:\*\*[ \t])?)""",
     re.VERBOSE,
 )
 _AFTER_BREAK = re.compile(r"\r?\n[ \t]{1,40}(?=[\"'`])")
-_FILLED = re.compile(r"</\w|[.)]|:?with|,[ ]:?with|to\Z")
 _ENTRY = re.compile(  # a call that gives the value after the name, or takes it for the name's default
     r"(?:define|put\w*|set\w*|append|add\w*|param\w*|field|attribute|query|fill\w*|fill_in|type|getBy\w+|getenv|env|fetch|\w*environ\.get"
     r"|getProperty|getOrDefault|property|with\w*|entry|of|send_?keys|enter\w*|input\w*|variable|arg\w*|option|build_arg)"
@@ -66,7 +66,8 @@ _ENTRY = re.compile(  # a call that gives the value after the name, or takes it 
     re.IGNORECASE,
 )
 _USER_BEFORE = re.compile(
-    r"(?:user(?:_?name|_?id)?|login|uid|e?mail|usr|account)[\"'`*)\]]{0,3}[ \t]{0,3}(?:=>|[:=,(/]|[ \t][\"'`]|is\b)[^\n\0]{0,60}\Z",
+    r"(?:user(?:_?name|_?id)?|login|uid|e?mail|usr|account)[\"'`*)\]]{0,3}[ \t]{0,3}(?:=>|[:=,(/]|"
+    r"[ \t][\"'`]|is\b)[^\n\0]{0,60}\Z",
     re.IGNORECASE,
 )
 _USER_AFTER = re.compile(
@@ -78,7 +79,8 @@ _NO_STATE = re.compile(
     re.IGNORECASE,
 )
 _PROSE_USER = re.compile(  # User: bob, Password: x
-    r"\b(?:user(?:[ _]?name)?|login|account|e?mail)[\"'`*]{0,3}[ \t]{0,2}[:=][ \t*\"'`]{0,4}[^\s:=,;/|\"'`]{1,40}[\"'`*]{0,3}[ \t]{0,2}"
+    r"\b(?:user(?:[ _]?name)?|login|account|e?mail)[\"'`*]{0,3}"
+    r"[ \t]{0,2}[:=][ \t*\"'`]{0,4}[^\s:=,;/|\"'`]{1,40}[\"'`*]{0,3}[ \t]{0,2}"
     r"(?:[,;/|&]|and|-)?[ \t*_]{0,4}\Z",
     re.IGNORECASE,
 )
@@ -104,7 +106,8 @@ _BARE = re.compile(r"[^\s\"'`<>\0]{1,300}+")
 _BARE_KEY = re.compile(r"(?:[A-Za-z0-9+/_.~-]{1,64}:)?[A-Za-z0-9+/_.~-]{1,600}+={0,2}")
 _DELIMITER = re.compile(r"[;&,\\|)\]}]")
 _SETTER = re.compile(
-    r"(?:^|\.|_|->)(?:set|with|plain|raw|check|verify|validate|hash|encode|encrypt|compare|match|change|reset|update|use)[A-Z_]?"
+    r"(?:^|\.|_|->)"
+    r"(?:set|with|plain|raw|check|verify|validate|hash|encode|encrypt|compare|match|change|reset|update|use)[A-Z_]?"
     r"|^(?:[\w.]*\.)?password(?:\.new|\.create|\.of)?$|^secret$",
     re.IGNORECASE,
 )
@@ -201,7 +204,7 @@ class AssignmentRecognizer(Recognizer):
         strict = (operator == "," and not entry) or (
             operator == " " and group != "s" and not self._tells(text, start, name)
         )
-        if operator in ("||", "??", "or") and kind != "password":
+        if operator in ("||", "??", "or") and kind == "weak":
             return None
         begin, end = literal.span(group)
         trusted = operator != "," and self._beside_user(text, start, end)
@@ -210,7 +213,9 @@ class AssignmentRecognizer(Recognizer):
     def _tells(self, text: str, start: int, name: str) -> bool:
         """Whether nothing but a value is told after a name with a blank only: CREATE ROLE x PASSWORD 'y'."""
         before = text[max(0, start - 60) : start]
-        return name[0] == ":" or _LINE_START.search(before) is not None or _TOLD.search(before) is not None
+        if name == "wpa_passphrase":
+            return False
+        return name[0] in ":-" or _LINE_START.search(before) is not None or _TOLD.search(before) is not None
 
     def _beside_user(self, text: str, start: int, end: int) -> bool:
         """Whether the name or value of a user stands beside."""
@@ -218,14 +223,21 @@ class AssignmentRecognizer(Recognizer):
         return _USER_BEFORE.search(before) is not None or _USER_AFTER.match(text, end) is not None
 
     def _bare_key(self, text: str, match: re.Match[str], operator: str, name: str, kind: str) -> Found | None:
-        if operator in (",", "(", "==", "===", "!=", "!==", "=~", "->", "<-", "::", "||=", ">"):
+        begin = match.end()
+        if operator in (",", "(", "==", "===", "!=", "!==", "=~", "->", "<-", "::", "||=", "||", "??", "or"):
             return None
+        if operator == ">":  # <apiKey>x</apiKey>
+            element = re.match(r"[A-Za-z0-9+/=_.~-]{16,600}(?=</)", text[begin : begin + 602])
+            if match["close"] or match["blank"] or element is None:
+                return None
+            return self._verdict(text, begin, begin + element.end(), kind, name, bare=True)
         if match["close"] and operator not in (":", "value:"):
             return None
-        begin = match.end()
         scheme = _SCHEME.match(text, begin)
         if scheme:
             begin = scheme.end()
+        elif operator in (":", ":=") and text.startswith("-", begin) and match["blank"] == match["after"] == "":
+            begin += 1  # ${API_KEY:-x}
         value = _BARE_KEY.match(text, begin)
         if value is None or text[value.end() : value.end() + 1] in ("(", "[", ":", "$", "@", "%", "{"):
             return None
@@ -250,7 +262,7 @@ class AssignmentRecognizer(Recognizer):
         if operator[0] in "\r\n":  # - name: DB_PASSWORD / value: x
             return self._verdict(text, begin, value.end(), "password", name)
         if operator == ">":  # <password>x</password>, name="password">x</property>
-            opened = before.endswith("<") or re.search(r"(?:name|key)=[\"'][\w.-]{0,40}\Z", before)
+            opened = before.endswith("<") or bool(re.search(r"(?:name|key)=[\"'][\w.-]{0,40}\Z", before))
             if match["blank"] or not opened or not text.startswith("</", end):
                 return None
             return self._verdict(text, begin, end, "password", name)
@@ -266,9 +278,9 @@ class AssignmentRecognizer(Recognizer):
             return self._verdict(text, begin, begin + len(raw.rstrip("},")), "password", name, strict=True)
         if operator in ("is", "was", "ist", "IS"):
             told = raw.rstrip(".,;:!?)*_")
-            default = re.search(r"(?:default|initial)[ ]\Z", before, re.IGNORECASE) and not _NO_STATE.fullmatch(told)
+            usual = re.search(r"(?:default|initial)[ ]\Z", before, re.IGNORECASE) and not _NO_STATE.fullmatch(told)
             ends = re.match(r"[.,;)]*[ \t]*(?:\n|\Z|\0|\()", text[begin + len(told) : begin + len(told) + 8])
-            strict = not (default and ends)
+            strict = not (usual and ends)
             return self._verdict(text, begin, begin + len(told), "password", name, strict=strict)
         if trusted and operator in ("=", ":") and (match["after"] or operator == "=") and _PROSE_USER.search(before):
             told = raw.rstrip(".,;:!?)*_|/")

@@ -69,7 +69,8 @@ def forms() -> tuple[Form, ...]:
             "htpasswd",
             ("htpasswd",),
             rf"""\bhtpasswd[ \t]{{1,4}}-[A-Za-z]{{0,6}}b[A-Za-z]{{0,6}}[ \t]{{1,4}}(?:[^\s-]\S{{0,120}}[ \t]{{1,4}})?
-            (?:-[a-zA-Z]+[ \t]{{1,4}}[^\s-]\S{{0,120}}[ \t]{{1,4}})?{_USER}[ \t]{{1,4}}{_ARGUMENT}[ \t]{{0,8}}(?:\\?[\n"'`>|;&)]|\Z)""",
+            (?:-[a-zA-Z]+[ \t]{{1,4}}[^\s-]\S{{0,120}}[ \t]{{1,4}})?{_USER}[ \t]{{1,4}}{_ARGUMENT}[ \t]{{0,8}}
+            (?:\\?[\n"'`>|;&)]|\Z)""",
         ),
         Form(
             "chpasswd",
@@ -130,14 +131,17 @@ def forms() -> tuple[Form, ...]:
         Form(
             "http_user_line",  # of a command over several lines
             ("-u ", "--user ", "--proxy-user "),
-            r"""(?:^|(?<=\n))[ \t]{1,20}(?:-u|--user|--proxy-user)[ \t]["']?(?!www|[0-9])[\w.@-]{1,64}:(?P<b>[^\s"'`$\\]{1,128})["']?
+            r"""(?:^|(?<=\n))[ \t]{1,20}(?:-u|--user|--proxy-user)[ \t]["']?(?!www|[0-9])[\w.@-]{1,64}:
+            (?P<b>[^\s"'`$\\]{1,128})["']?
             [ \t]{0,3}(?:\\|\n|\Z)""",
             reach=22,
         ),
         Form(
             "tool_option",
             ("mongo", "ldap", "cqlsh", "sqlcmd", "argocd", "rabbitmqadmin", "influx", "zip -", "rar x -", "useradd -"),
-            rf"""\b(?:mongo(?:sh|dump|restore|import|export)?|ldap[a-z]{{3,12}}|cqlsh|sqlcmd|argocd|rabbitmqadmin|influx|(?:un)?zip|useradd)\b
+            rf"""\b(?:mongo
+            (?:sh|dump|restore|import|export)?|ldap[a-z]{{3,12}}|cqlsh|sqlcmd|argocd|rabbitmqadmin|influx
+            |(?:un)?zip|useradd)\b
             [^\n|;]{{0,200}}?[ \t](?:-p|-w|-P|-password)[ \t]{{1,3}}{_ARGUMENT}""",
             reach=2,
         ),
@@ -150,7 +154,8 @@ def forms() -> tuple[Form, ...]:
         Form(
             "sudo_input",
             ("sudo -S", "passwd --stdin"),
-            rf"""\becho[ \t]{{1,3}}(?:-n[ ])?{_ARGUMENT}[ \t]{{0,3}}\|[ \t]{{0,3}}(?:sudo[ ]-S|(?:sudo[ ])?passwd[ ]--stdin)""",
+            rf"""\becho[ \t]{{1,3}}(?:-n[ ])?{_ARGUMENT}[ \t]{{0,3}}\|[ \t]{{0,3}}(?:sudo[ ]-S
+            |(?:sudo[ ])?passwd[ ]--stdin)""",
             reach=150,
         ),
         Form(
@@ -162,17 +167,20 @@ def forms() -> tuple[Form, ...]:
         Form(
             "rabbitmq",
             ("rabbitmqctl ",),
-            rf"""\brabbitmqctl[ \t](?:[^\n]{{0,40}}[ \t])?(?:add_user|change_password|authenticate_user)[ \t]{{1,3}}{_USER}[ \t]{{1,3}}{_ARGUMENT}""",
+            rf"""\brabbitmqctl[ \t](?:[^\n]{{0,40}}[ \t])?(?:add_user|change_password|authenticate_user)
+            [ \t]{{1,3}}{_USER}[ \t]{{1,3}}{_ARGUMENT}""",
         ),
         Form(
             "sqlplus",
             ("sqlplus ", "racle:thin:"),
-            r"""(?:\bsqlplus[ ](?:-[A-Za-z][ ])*["']?|racle:thin:)[\w$]{1,40}/(?:"?)(?P<b>[^\s"'`@/$&]{1,60})(?=["'@`\s]|\Z)""",
+            r"""(?:\bsqlplus[ ](?:-[A-Za-z][ ])*["']?|racle:thin:)[\w$]{1,40}/(?:"?)(?P<b>[^\s"'`@/$&]{1,60})
+            (?=["'@`\s]|\Z)""",
         ),
         Form(
             "smb_user",
             ("smb", "rpcclient", "cifs"),
-            r"""\b(?:smb[a-z]{0,10}|rpcclient)\b[^\n]{0,120}?[ \t](?:-U|--user)[ \t=]?["']?[\w.\\-]{1,60}%(?P<b>[^\s"'`$%]{1,100})""",
+            r"""\b(?:smb[a-z]{0,10}|rpcclient)\b[^\n]{0,120}?[ \t](?:-U|--user)[ \t=]?["']?[\w.\\-]{1,60}%
+            (?P<b>[^\s"'`$%]{1,100})""",
         ),
         Form(
             "net_use",
@@ -187,7 +195,8 @@ def forms() -> tuple[Form, ...]:
         Form(
             "redis_auth",
             ("AUTH ",),
-            r"""(?:redis|[0-9]{4}|\A|\n)[^\n]{0,30}?(?:>[ ]|[ ]|(?<=\n))AUTH[ ](?:default[ ])?["']?(?P<b>[A-Za-z0-9_!@#%^*+.-]{3,80})(?=["'`\s]|\Z)""",
+            r"""(?:redis|[0-9]{4}|\A|\n)[^\n]{0,30}?(?:>[ ]|[ ]|(?<=\n))AUTH[ ](?:default[ ])?["']?
+            (?P<b>[A-Za-z0-9_!@#%^*+.-]{3,80})(?=["'`\s]|\Z)""",
             reach=60,
             strict=True,
         ),
@@ -201,20 +210,23 @@ def forms() -> tuple[Form, ...]:
         Form(
             "asserted",
             ("assword()", "assword)", 'assword"'),
-            rf"""\bassert_?(?:[eE]quals?|Same|That|_eq)!?\([ ]?{_LITERAL}{_COMMA}[\w.$>()\[\"'-]{{0,60}}assword["\]()]{{1,3}}""",
+            rf"""\bassert_?(?:[eE]quals?|Same|That|_eq)!?\([ ]?{_LITERAL}
+            {_COMMA}[\w.$>()\[\"'-]{{0,60}}assword["\]()]{{1,3}}""",
             reach=200,
         ),
         Form(
             "hashed_literal",
             ("crypt.", "assword(", "asswordSync(", "assword."),
-            rf"""(?:\bb?crypt\.(?:hash|compare|hashpw|GenerateFromPassword)(?:Sync)?\(|\b(?:hash|compare|verify|make|encrypt)_?[pP]assword(?:Sync)?\(|\bPassword\.(?:create|hash|verify)\()
+            rf"""(?:\bb?crypt\.(?:hash|compare|hashpw|GenerateFromPassword)(?:Sync)?\(|\b
+            (?:hash|compare|verify|make|encrypt)_?[pP]assword(?:Sync)?\(|\bPassword\.(?:create|hash|verify)\()
             (?:\[\]byte\()?{_LITERAL}""",
             reach=9,
         ),
         Form(
             "auth_pair",
             ("auth",),
-            r"""\bauth["']?[ ]{0,2}[:=,][ ]{0,2}(?:"[\w.@-]{1,40}:(?P<d>[^"\s:${}]{1,64})"|'[\w.@-]{1,40}:(?P<s>[^'\s:${}]{1,64})')""",
+            r"""\bauth["']?[ ]{0,2}[:=,][ ]{0,2}(?:"[\w.@-]{1,40}:(?P<d>[^"\s:${}]{1,64})"|'[\w.@-]{1,40}:
+            (?P<s>[^'\s:${}]{1,64})')""",
         ),
         Form(
             "told_pair",  # login with `alice` / `wonderland`; default credentials: admin/admin
@@ -233,11 +245,16 @@ def forms() -> tuple[Form, ...]:
                 "ogin:",
             ),
             r"""(?:(?:\b[cC]redentials?\b|[dD]efault[ ][lL]og[ ]?in|[uU]ser(?:name)?[ ]?(?:/|and|&)[ ]?[pP]ass(?:word)?)
-            (?:[ ](?:with|as|is|are|for|using|the|default|to|user|of|login|which|in)){0,4}[ ]{0,2}[:=-]?[ ]{0,2}[(]?[`"'*]{0,2}
-            [A-Za-z][\w.@-]{1,40}(?:[`"'*]{0,2}[ ]?/[ ]?[`"'*]{0,2}|:(?=\w))(?P<b>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])
-            |(?:[lL]og(?:ged)?[ ]?in|[sS]ign(?:ed)?[ ]in)(?:[ ](?:with|as|using|the|credentials|user|is)){1,3}[ ]{0,2}:?[ ]{0,2}[(]?
-            (?:(?P<q>[`"'*])[A-Za-z][\w.@-]{1,40}(?P=q)[ ]{0,2}(?:[/:]|and)[ ]{0,2}(?P=q)(?P<d>[^\s`"'*/|<>)(,;]{1,64})(?P=q)
-            |(?:admin|root|test|guest|user|demo|[a-z]{3,10}(?=[ ]/))[ ]?[/:][ ]?(?P<s>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])))
+            (?:[ ](?:with|as|is|are|for|using|the|default|to|user|of|login|which|in)){0,4}
+            [ ]{0,2}[:=-]?[ ]{0,2}[(]?[`"'*]{0,2}
+            [A-Za-z][\w.@-]{1,40}(?:[`"'*]{0,2}[ ]?/[ ]?[`"'*]{0,2}|:(?=\w))
+            (?P<b>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])
+            |(?:[lL]og(?:ged)?[ ]?in|[sS]ign(?:ed)?[ ]in)(?:[ ]
+            (?:with|as|using|the|credentials|user|is)){1,3}[ ]{0,2}:?[ ]{0,2}[(]?
+            (?:(?P<q>[`"'*])[A-Za-z][\w.@-]{1,40}(?P=q)[ ]{0,2}(?:[/:]|and)[ ]{0,2}(?P=q)
+            (?P<d>[^\s`"'*/|<>)(,;]{1,64})(?P=q)
+            |(?:admin|root|test|guest|user|demo|[a-z]{3,10}(?=[ ]/))[ ]?[/:][ ]?
+            (?P<s>[^\s`"'*/|<>)(,;:&]{0,63}[^\s`"'*/|<>)(,;:&.])))
             (?=[`"'*)\s,;]|[.](?:\s|\Z)|\Z)""",
             reach=24,
         ),
@@ -263,9 +280,12 @@ def forms() -> tuple[Form, ...]:
                 "oLogin(",
                 "onnect(",
             ),
-            rf"""(?:\b(?:create_?[uU]ser|create_superuser|add_?[uU]ser|sign_?[iI]n|check_?[cC]redentials|login_?[aA]s|login_?[uU]ser|with_?[bB]asic_?[aA]uth
-            |with_?[cC]redentials|\w{{0,24}}Credentials|auth|do_?[lL]ogin|connect\({_TEXT},[ ]?{_TEXT},[ ]?(?=["'])|createUser|CreateUser)\(?|\bCredentials\.basic\()
-            [ ]{{0,2}}(?:(?<=["'],)|(?<=["'],[ ])|{_TEXT}{_COMMA})(?:"[^"@\n]{{1,40}}@[^"\n]{{1,60}}"{_COMMA}|'[^'@\n]{{1,40}}@[^'\n]{{1,60}}'{_COMMA})?{_LITERAL}[ ]{{0,2}}[,)]""",
+            rf"""(?:\b
+            (?:create_?[uU]ser|create_superuser|add_?[uU]ser|sign_?[iI]n|check_?[cC]redentials|login_?[aA]s|login_?[uU]ser|with_?[bB]asic_?[aA]uth
+            |with_?[cC]redentials|\w{{0,24}}Credentials|auth|do_?[lL]ogin|connect\({_TEXT},[ ]?{_TEXT},[ ]?
+            (?=["'])|createUser|CreateUser)\(?|\bCredentials\.basic\()
+            [ ]{{0,2}}(?:(?<=["'],)|(?<=["'],[ ])|{_TEXT}{_COMMA})(?:"[^"@\n]{{1,40}}@[^"\n]{{1,60}}"
+            {_COMMA}|'[^'@\n]{{1,40}}@[^'\n]{{1,60}}'{_COMMA})?{_LITERAL}[ ]{{0,2}}[,)]""",
             reach=24,
         ),
         Form(
