@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pii.ner import evidence
 from pii.ner.decode import Found, Labels, Tokens, kind, spans, trim
 from pipeline.errors import UsageError
 
@@ -28,7 +29,7 @@ LONGEST = 512  # tokens a window, where the model reads more
 PIECE = 8192  # code points a tokenizer gets at once; a longer text comes in pieces that overlap by OVERLAP
 OVERLAP = 512
 LENGTHS = (16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 384, 512)  # what windows are padded to
-BATCH = 1024  # tokens a batch, or one window
+BATCH = 2048  # tokens a batch, or one window
 AT_ONCE = 1 << 20  # code points that are tokenized and decoded together
 KEPT = 1 << 15  # texts whose spans are remembered, each of at most KEPT_LENGTH code points
 KEPT_LENGTH = 512
@@ -143,15 +144,23 @@ class NerModel:
                 start, end = trim(pieces[number].text, start, end, entity)
                 form = kind(pieces[number].text[start:end], entity)
                 entity = form if form in self.entities else entity
+                bare = start, end
                 start, end = start + pieces[number].origin, end + pieces[number].origin
                 of_text = found[pieces[number].number]
-                owned = pieces[number].first <= start < pieces[number].last and score >= self._threshold(entity)
-                if start < end and owned and not (of_text and start < of_text[-1][1]):
+                owned = pieces[number].first <= start < pieces[number].last
+                sure = score >= self._needed(entity, pieces[number].text[bare[0] : bare[1]])
+                if start < end and owned and sure and not (of_text and start < of_text[-1][1]):
                     of_text.append((start, end, entity, score))
         return found
 
-    def _threshold(self, entity: str) -> float:
-        return self.thresholds.get(entity, 0)
+    def _needed(self, entity: str, value: str) -> float:
+        """The score from which a value counts."""
+        threshold = self.thresholds.get(entity, 0)
+        return evidence.needed(value, threshold) if entity == "NAME" and threshold else threshold
+
+    def _least(self, entity: str) -> float:
+        """The score below which no value of an entity counts."""
+        return self.thresholds.get(entity, 0) - (evidence.MOST_LESS if entity == "NAME" else 0)
 
     def _read(self, pieces: Sequence[_Piece]) -> list[Found]:
         """What each piece holds; a span's window is the piece's number, its offsets are the piece's."""
@@ -172,7 +181,7 @@ class NerModel:
         for span in spans("\n".join(piece.text for piece in pieces), tokens, self.labels):
             before = int(base[piece[span.window]])
             start, end = span.start - before, span.end - before
-            if span.score >= self._threshold(span.entity) and first[span.window] <= start < last[span.window]:
+            if span.score >= self._least(span.entity) and first[span.window] <= start < last[span.window]:
                 result.append(Found(int(piece[span.window]), start, end, span.entity, span.score))
         return result
 
