@@ -27,12 +27,12 @@ _PARTICLE = r"(?:van|von|vom|der|den|de|del|della|dos|da|das|di|du|la|le|el|al|b
 _PART = rf"(?:{_WORD}|{_INITIAL}|{_PARTICLE})"
 _RUN = re.compile(
     rf"(?<![\w.@/\\#$%&'\u2019-])(?:{_WORD}|{_INITIAL})(?:[ \t]{{1,2}}{_PART}){{1,{LONGEST}}}"
-    r"(?![\w(\[=]|['\u2019](?!s\b)|::|->|[./\\@-]\w|,\d|[ \t]*=[^=])"
+    r"(?![\w(=]|\[(?!\d)|['\u2019](?!s\b)|::|->|[./\\@-]\w|,\d|[ \t]*=[^=])"
 )
 _NUMBER_BEFORE = re.compile(r"(?<![\d.])(?!(?:19|20)\d\d\b)\d{1,6}[a-z]?[ \t,]{1,3}\Z")
 _PLACE_BEFORE = re.compile(r"(?i)\b(?:rue|via|calle|avenida|plaza|san|santa|saint|st\.?|mount|lake|new|flag:)[ \t]+\Z")
 _PLACE_AFTER = re.compile(
-    r"[ \t,]{1,3}#?\d|[ \t]+(?:#|-?ing\b|algorithm|method|license|number|distribution|theorem|filter|effect|function)"
+    r"[ \t,]{1,3}#?(?!(?:19|20)\d\d\b)\d|[ \t]+(?:#|-?ing\b|algorithm|method|license|number|distribution|theorem|filter|effect|function)"
 )
 _ADDRESS = re.compile(r"[ \t]{0,3}(?:<(?:mailto:)?|\()[\w.+%-]{1,64}(?:@|[ \t]?(?:\(at\)|\[at\]| at )[ \t]?)[\w-]")
 _CUE = re.compile(
