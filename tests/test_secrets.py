@@ -19,15 +19,25 @@ from pii.rarity import Rarity, entropy
 from pii.recognizers import (
     AssignmentRecognizer,
     CommandRecognizer,
+    KeyMemberRecognizer,
     PrivateKeyRecognizer,
     SecretRecognizer,
+    TableRecognizer,
     UrlPasswordRecognizer,
 )
 from pii.secret_checks import crc32_base36, is_discord_token, is_json_web_token, is_macaroon
 from pii.secret_names import kind_of
 
 ASSIGNMENT, COMMAND, SECRET = AssignmentRecognizer(), CommandRecognizer(), SecretRecognizer()
-RECOGNIZERS = [ASSIGNMENT, COMMAND, SECRET, UrlPasswordRecognizer(), PrivateKeyRecognizer()]
+RECOGNIZERS = [
+    ASSIGNMENT,
+    COMMAND,
+    SECRET,
+    UrlPasswordRecognizer(),
+    PrivateKeyRecognizer(),
+    TableRecognizer(),
+    KeyMemberRecognizer(),
+]
 RANDOM = random.Random(20240229)
 ALNUM, HEX = string.ascii_letters + string.digits, "0123456789abcdef"
 KEY = "".join(RANDOM.choice(ALNUM) for _ in range(31)) + "7"
@@ -340,16 +350,19 @@ HOSTILE = [
     "htpasswd -b ", "echo x:y ", "net user ", ":5432:", "docker login ", "bot.run", "eyJ",
     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "token[", "key key1=", "passpasspass",
     '\\"password\\": ', "&quot;token&quot;:", "a.b-", "password is ", "value=", 'PDO("', "login('a', '", "://a:b",
-    "AKIA", "glpat-", "\\n", "'", '"', "{", "(", "A1b2", "=",
+    "AKIA", "glpat-", "insert into x (password) values ('a'),", "insert into x (password", "| password |\n|---|\n",
+    '"kty": ', '"kty": "d": "', "Private-Lines: 2\n", "credentials ", "log in as a / ", "createUser('a', ", "echo ",
+    "assertEquals('a', ", "7z a ", "user: x, password: ", "password\n  ", "</a> <b>", "ConvertTo-SecureString ",
+    "\\n", "'", '"', "{", "(", "A1b2", "=",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear_in_hostile_text(piece: str) -> None:
-    text = piece * (200_000 // len(piece))
-    mixed = "".join(RANDOM.choice(HOSTILE) for _ in range(8_000))
-    for hostile in (text, text + mixed, "x" * 100_000 + piece, piece + "x" * 100_000, piece + "Ab1/" * 25_000):
+    text = piece * (60_000 // len(piece))
+    mixed = "".join(RANDOM.choice(HOSTILE) for _ in range(2_500))
+    for hostile in (text, text + mixed, "x" * 30_000 + piece, piece + "x" * 30_000, piece + "Ab1/" * 7_500):
         for recognizer in RECOGNIZERS:
             begin = time.process_time()
             list(recognizer.find(hostile))
-            assert time.process_time() - begin < 6.0, (recognizer.name, hostile[:40])
+            assert time.process_time() - begin < 2.0, (recognizer.name, hostile[:40])

@@ -249,6 +249,8 @@ class AssignmentRecognizer(Recognizer):
         if value is None or (match["close"] and operator not in (":", ">", "value:")):
             return None
         raw, before = value[0], text[max(0, start - 60) : start]
+        if name.lower() in ("pass", "passes") and raw.isdigit():
+            return None  # passed tests, counted
         spaced = bool(match["blank"] or match["after"])
         end = begin + len(raw.rstrip(",;.)")) if operator != ">" else value.end()
         trusted = operator in (":", "=", "is") and self._beside_user(text, start, end)
@@ -299,8 +301,6 @@ class AssignmentRecognizer(Recognizer):
         code = _EXPRESSION.search(raw) is not None
         if operator == "=" and not spaced and (at_start or _ENV_OPTION.search(before)):
             if code and not re.search(r"[!@#$%^&*]", raw.rstrip(",;")):
-                return None
-            if raw.isdigit() and name.lower() in ("pass", "passes"):
                 return None
             environment = (
                 name.isupper() or before.endswith(("-e ", "export ", "ENV ")) or before[-1:] in ("", "\n", " ")
