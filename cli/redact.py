@@ -20,6 +20,7 @@ from pii.redact import Finding, Redactor
 from pii.spans import replace
 from pii.stage import Redact
 from pipeline.errors import UsageError
+from pipeline.law import raised_at
 from pipeline.recipe import load_recipe
 from pipeline.storage import read_file
 from stages.catalog import CATALOG
@@ -68,7 +69,11 @@ def redact(
             raise UsageError(f"{lines} passed over, as said above; all others are redacted.")
         return
     text = _read(file)
-    redacted, findings = _redact(stage.redactor(), [text])[0]
+    redactor = stage.redactor()
+    try:
+        redacted, findings = _redact(redactor, [text])[0]
+    except Exception as error:  # its traceback may quote the text
+        raise UsageError(f"the text {_failed(error)}.") from None
     if spans:
         found = [_as_json(finding) for finding in findings]
         typer.echo(json.dumps(found) if as_json else _table(text, findings))
@@ -170,15 +175,35 @@ def _batch(stream: BinaryIO, out: BinaryIO, redactor: Redactor) -> int:
     wrong = 0
     for lines in _batches(_lines(stream)):
         good = [line for line in lines if line.text is not None]
-        for line in lines:
-            if line.text is None:
-                wrong += 1
-                print(f"quarry: line {line.number:,} {line.problem}.", file=sys.stderr, flush=True)
-        for line, (text, findings) in zip(good, _redact(redactor, [str(line.text) for line in good]), strict=True):
+        answers = _redact_lines(redactor, good)
+        problems = {line.number: line.problem for line in lines if line.text is None}
+        problems |= {line.number: one for line, one in zip(good, answers, strict=True) if isinstance(one, str)}
+        wrong += len(problems)
+        for number, problem in sorted(problems.items()):
+            print(f"quarry: line {number:,} {problem}.", file=sys.stderr, flush=True)
+        for line, answer in zip(good, answers, strict=True):
+            if isinstance(answer, str):
+                continue
+            text, findings = answer
             spans = [_as_json(finding) for finding in findings]
             out.write(_encoded({"id": line.id, "text": text, "spans": spans}))
         out.flush()
     return wrong
+
+
+def _redact_lines(redactor: Redactor, lines: Sequence[Line]) -> list[tuple[str, list[Finding]] | str]:
+    """What becomes of each text, or why it failed, as a user's recognizer may; one that fails costs no other."""
+    try:
+        return [*_redact(redactor, [str(line.text) for line in lines])]
+    except Exception as error:
+        if len(lines) <= 1:
+            return [_failed(error)] * len(lines)
+        middle = len(lines) // 2
+        return _redact_lines(redactor, lines[:middle]) + _redact_lines(redactor, lines[middle:])
+
+
+def _failed(error: Exception) -> str:
+    return f"cannot be redacted, as a recognizer raised {raised_at(error)}; mend it (its message may quote the text)"
 
 
 def _lines(stream: BinaryIO) -> Iterator[Line]:
@@ -209,6 +234,10 @@ def _line(number: int, content: Any) -> Line:
             else {bool: "a truth value", dict: "an object", list: "a list"}.get(type(text), "a number")
         )
         return Line(number, None, None, f"has {kind} as its text; write the text as a string")
+    try:
+        json.dumps(content.get("id"), allow_nan=False)
+    except ValueError:  # Python reads NaN and 1e400, and no other reader its answer
+        return Line(number, None, None, "has an id that is no JSON, such as NaN; write a string or a number")
     return Line(number, content.get("id"), text)
 
 

@@ -5,15 +5,19 @@ What is wrong with one is told in one sentence. Importing a user's module runs i
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from pii.spans import ENTITY_NAME
 from pipeline.storage import read_file
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, PatternRecognizer
+
+Recognizer = TypeVar("Recognizer", bound="EntityRecognizer")
 
 
 def load_class(name: str) -> type[EntityRecognizer]:
@@ -44,9 +48,20 @@ def build(name: str) -> EntityRecognizer:
     """An instance of the class; ValueError where it wants arguments or fails."""
     kind = load_class(name)
     try:
-        return kind()
+        made = kind()
     except Exception as error:  # the class is the user's, and may fail as it likes
         raise ValueError(f"{name} cannot be made without arguments ({type(error).__name__}: {error})") from None
+    return _named(made, name)
+
+
+def _named(made: Recognizer, name: str) -> Recognizer:
+    """The recognizer; ValueError where an entity's name would give a placeholder that is not known for one again."""
+    for entity in made.supported_entities:
+        if not re.fullmatch(ENTITY_NAME, entity):
+            raise ValueError(
+                f"{name} finds '{entity}', which can be no placeholder; name entities in 3 to 41 of A-Z and _"
+            )
+    return made
 
 
 def read_definitions(path: str) -> list[PatternRecognizer]:
@@ -76,4 +91,4 @@ def _defined(path: str, number: int, fields: Any) -> PatternRecognizer:
         raise ValueError(
             f"the recognizer {name} of '{path}' is no definition Presidio understands ({problem})"
         ) from None
-    return recognizer
+    return _named(recognizer, f"the recognizer {name} of '{path}'")

@@ -7,6 +7,7 @@ itself, with the tokens that Presidio's context words need, at whatever speed it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,10 +26,11 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NoOpNlpEngine,
 
 from pii import windows
 from pii.recognizers.base import FORMAT, LANGUAGE, LEFT
-from pii.spans import Span
+from pii.spans import ENTITY_NAME, Span
 
 # Presidio's words for what ours have another word for.
 _ENTITIES = {"EMAIL_ADDRESS": "EMAIL", "PERSON": "NAME"}
+_NAMED = re.compile(ENTITY_NAME)
 _LONGEST = 1 << 31  # characters; spaCy's own limit is one for parsers, and none runs here
 
 
@@ -100,8 +102,17 @@ class WholeReader(Reader):
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, Span]]:
         for place, text in pieces:
-            for span in sorted(_span(result) for result in self.analyzer.analyze(text, LANGUAGE)):
+            spans = [_span(result) for result in self.analyzer.analyze(text, LANGUAGE)]
+            for span in sorted(_inside(text, span) for span in spans):
                 yield place.row, span
+
+
+def _inside(text: str, span: Span) -> Span:
+    """What a user's recognizer found as far as it stands in the text (`resolve` drops what is empty), scored 0 to 1."""
+    if not _NAMED.fullmatch(span.entity):
+        raise ValueError("a recognizer found an entity whose name can be no placeholder")
+    start, end = max(span.start, 0), min(span.end, len(text))
+    return span._replace(start=start, end=end, score=min(max(span.score, 0.0), 1.0))
 
 
 def _no_windows(column: pa.StringArray) -> windows.Windows:

@@ -24,14 +24,14 @@ from pii.mend import mend, quoted
 from pii.options import NerOptions, Plugged, model_folder
 from pii.plugins import build, read_definitions
 from pii.policy import Policy, judge
-from pii.spans import ENTITIES, SYNTHETIC, Placeholders, Span, replace, resolve
+from pii.spans import ENTITIES, ENTITY_NAME, SYNTHETIC, Placeholders, Span, replace, resolve
 
 if TYPE_CHECKING:
     from pii.readers import Piece, Reader
 
 SLICE = 16 << 20  # bytes of text that are read at once
 ROUNDS = 8  # a text is read again; two are usual, and each finds less
-_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{2,40}>")
+_PLACEHOLDER = re.compile(f"<{ENTITY_NAME}>")
 
 
 class Finding(NamedTuple):

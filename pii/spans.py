@@ -23,6 +23,7 @@ IPV6 = (
     "fdf8:f53e:61e4::18",
 )
 SYNTHETIC = frozenset((*IPV4, *IPV6))
+ENTITY_NAME = "[A-Z][A-Z_]{2,40}"  # a regular expression; a placeholder is such a name in angle brackets
 _PIECES = re.compile(r"[ \-]|\. ?|")  # what may stand between two pieces of one name
 _EDGE = re.compile(r"[\W_]*")
 

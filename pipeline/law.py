@@ -120,12 +120,13 @@ def _salvage(stage: Stage, given: pa.Table, side: Side, where: str, error: Excep
             failed += raised
             if failed > limit:
                 raise RunFailed(
-                    f"{where}: {failed} documents and more raised, first {_place(error)}; mend the stage and run again."
+                    f"{where}: {failed} documents and more raised, first {raised_at(error)}; mend the stage and run "
+                    "again."
                 ) from error
     except RunFailed:
         raise
     except Exception:
-        raise RunFailed(f"{where}: it raised {_place(error)}; mend the stage and run again.") from error
+        raise RunFailed(f"{where}: it raised {raised_at(error)}; mend the stage and run again.") from error
     kept = [piece.kept for piece in pieces if piece.kept.num_rows] or [pieces[0].kept]
     return Outcome(pa.concat_tables(kept), pa.concat_tables([piece.decisions for piece in pieces]))
 
@@ -144,10 +145,10 @@ def _halves(stage: Stage, given: pa.Table, side: Side) -> Iterator[tuple[Outcome
                 yield from _halves(stage, half, side)
             else:
                 kept = schema_after(stage, half.schema).empty_table()
-                yield Outcome(kept, decide(half, [0], "drop", "error", [{"error": _place(error)}])), True
+                yield Outcome(kept, decide(half, [0], "drop", "error", [{"error": raised_at(error)}])), True
 
 
-def _place(error: Exception) -> str:
+def raised_at(error: Exception) -> str:
     """The exception's type and the line that raised it: evidence that quotes no text."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None

@@ -92,6 +92,15 @@ def test_a_bad_line_is_told_and_no_other_is_lost() -> None:
     assert "Traceback" not in told
 
 
+def test_an_id_of_any_kind_comes_back_and_what_is_no_json_does_not() -> None:
+    ids = [1, "a", None, [1, {"b": 2}], 2.5, True, "a", -(10**30)]
+    answers, _ = batch(*[{"id": one, "text": "x"} for one in ids])
+    assert [answer["id"] for answer in answers] == ids
+    answers, told = batch('{"id": NaN, "text": "x"}', '{"id": [1e400], "text": "x"}', '{"id": 3, "text": "x"}', code=2)
+    assert [answer["id"] for answer in answers] == [3]
+    assert told.count("has an id that is no JSON") == 2
+
+
 def test_a_line_that_is_not_utf_8_is_told() -> None:
     done = quarry("--jsonl", stdin=b'\xef\xbb\xbf{"id": 1, "text": "a"}\n{"text": "\xff"}\n{"id": 2, "text": "b"}')
     assert done.exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from cli.main import app
 from pii.options import NerOptions, Plugged
 from pii.redact import Redactor
 from pii.stage import Redact
@@ -35,6 +38,25 @@ class Person(LocalRecognizer):
     def analyze(self, text, entities, nlp_artifacts=None):
         start = text.find("Theodora")
         return [RecognizerResult("PERSON", start, start + 8, 0.7)] if start >= 0 else []
+
+
+class Astray(Person):
+    def analyze(self, text, entities, nlp_artifacts=None):
+        end = len(text)
+        places = ((-5, 2), (end - 1, end + 9), (end + 2, end + 5), (4, 3))
+        return [RecognizerResult("PERSON", start, stop, 7.0) for start, stop in places]
+
+
+class Failing(Person):
+    def analyze(self, text, entities, nlp_artifacts=None):
+        if "Theodora" in text:
+            raise ValueError("cannot read " + text)
+        return []
+
+
+class Odd(Person):
+    def __init__(self):
+        LocalRecognizer.__init__(self, supported_entities=["a badge"])
 
 
 class Needy(Person):
@@ -80,6 +102,39 @@ def test_a_recognizer_finds_its_own_entity_and_ours(module: Path) -> None:
     text, findings = redactor("Badge", "Person").redact("# Theodora, B-1234, jane.roeder@gmail.com\n")
     assert text == "# <NAME>, <BADGE>, <EMAIL>\n"
     assert [finding.span.recognizer for finding in findings] == ["Person", "Badge", "EmailRecognizer"]
+
+
+def test_what_lies_outside_the_text_is_cut_off(module: Path) -> None:
+    text, findings = redactor("Astray").redact("abcdefgh")
+    assert text == "<NAME>cdefg<NAME>"
+    assert [finding.span[:2] + finding.span[3:4] for finding in findings] == [(0, 2, 1.0), (7, 8, 1.0)]
+
+
+def test_an_entity_that_can_be_no_placeholder_is_refused(module: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="finds 'a badge', which can be no placeholder"):
+        redactor("Odd")
+    path = tmp_path / "ours.yaml"
+    path.write_text(YAML.replace("PLATE", "P8"))
+    with pytest.raises(ValueError, match="finds 'P8', which can be no placeholder"):
+        redactor(files=(str(path),))
+
+
+def test_a_recognizer_that_fails_quotes_no_text_and_costs_no_other_line(module: Path) -> None:
+    options = ("--set", "ner.enabled=false", "--set", "recognizers=['our_recognizers:Failing']")
+    lines = [
+        json.dumps({"id": n, "text": "Theodora" if n in (1, 4) else f"{n} jane.roeder@gmail.com"}) for n in range(6)
+    ]
+    done = CliRunner().invoke(app, ["redact", "--jsonl", *options], input="\n".join(lines))
+    assert done.exit_code == 2
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [0, 2, 3, 5]
+    assert [line.split(" as ")[0] for line in done.stderr.splitlines()[:2]] == [
+        "quarry: line 2 cannot be redacted,",
+        "quarry: line 5 cannot be redacted,",
+    ]
+    one = CliRunner().invoke(app, ["redact", *options], input="by Theodora")
+    assert (one.exit_code, one.stdout, one.stderr.count("\n")) == (2, "", 1)
+    assert "ValueError at our_recognizers.py:" in one.stderr
+    assert "Theodora" not in done.stderr + one.stderr
 
 
 def test_context_words_raise_the_score(module: Path) -> None:
