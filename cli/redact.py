@@ -115,7 +115,7 @@ def _stage(recipe: str | None, overrides: Sequence[str]) -> Redact:
         return Redact.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, first["loc"])) or "thresholds"  # the one that is held against other fields
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
         allowed = f"; fields of the stage are {', '.join(Redact.model_fields)}" if "." not in field else ""
         raise UsageError(f"--set {field}: {message[0].lower()}{message[1:]}{allowed}.") from None

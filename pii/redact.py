@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -172,11 +172,19 @@ class _Document:
 
     def add(self, later: Sequence[Span]) -> bool:
         """Take up what was found in the redacted text and is to be redacted; False where that is nothing."""
-        new, moves = [], self._moves()
+        new = []
+        done, places = self._redacted(), self.places()
+        starts, ends = [start for start, _ in places], [end for _, end in places]
         for span in later:
-            if not span.left:
-                by = moves[1][bisect_right(moves[0], span.start)]
-                new.append(span._replace(start=span.start - by, end=span.end - by))
+            if span.left:
+                continue
+            first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
+            start = span.start - (ends[first - 1] - done[first - 1][0].end if first else 0)
+            end = span.end - (ends[last - 1] - done[last - 1][0].end if last else 0)
+            if first < last:  # what it shares characters with goes into it whole
+                start, end = min(start, done[first][0].start), max(end, done[last - 1][0].end)
+            new.append(span._replace(start=start, end=end))
+        new = resolve(new, self.text)
         if not new:
             return False
         ends = [span.end for span in new]
@@ -188,14 +196,6 @@ class _Document:
         merged = sorted([*kept, *((span, self._value(span)) for span in new)], key=lambda pair: pair[0])
         self.spans, self.values = [span for span, _ in merged], [value for _, value in merged]
         return True
-
-    def _moves(self) -> tuple[list[int], list[int]]:
-        """Ends of the replacements in the redacted text, and how far what follows each of 0, 1, ... of them moved."""
-        ends, moved = [], [0]
-        for (_, end), (span, _) in zip(self.places(), self._redacted(), strict=True):
-            ends.append(end)
-            moved.append(end - span.end)
-        return ends, moved
 
     def _redacted(self) -> list[tuple[Span, str]]:
         return [(span, value) for span, value in zip(self.spans, self.values, strict=True) if value is not None]

@@ -8,10 +8,10 @@ has the key.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pii.options import NerOptions, Plugged
 from pii.plugins import build
@@ -65,6 +65,14 @@ class Redact(Stage):
             if not 0 <= least <= 1:
                 raise ValueError(f"the threshold of {entity} must lie between 0 and 1")
         return value
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.recognizers and not self.recognizer_files:
+            for entity in self.thresholds:
+                if entity not in ENTITIES:
+                    raise ValueError(f"nothing finds {entity}; entities are {', '.join(ENTITIES)}")
+        return self
 
     @field_validator("recognizers")
     @classmethod

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pii.options import NerOptions
 from pii.readers import Piece, Place
-from pii.redact import Finding, Redactor, mask
+from pii.redact import Finding, Redactor, _Document, mask
 from pii.spans import IPV4, SYNTHETIC, Placeholders, Span, replace, resolve
 from pii.stage import Redact
 from pipeline import schema
@@ -139,6 +139,28 @@ def test_what_redaction_writes_is_not_found_again(redactor: Redactor, entity: st
             continue  # no URL has an IPv6 address for a user
         text = around.replace("{{", "{").replace("}}", "}").replace("{}", value)
         assert made(redactor.redact(text)[1]) == []
+
+
+@given(st.data())
+def test_a_later_find_goes_back_to_the_text_it_stands_for(data: st.DataObject) -> None:
+    text = data.draw(st.text("abc .", min_size=1, max_size=30))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    reasons = st.sampled_from(["", "example"])
+    found = [
+        Span(start, end, data.draw(st.sampled_from(["IP_ADDRESS", "KEY"])), 0.5, "r", "f", data.draw(reasons))
+        for start, end in zip(cuts[::2], cuts[1::2], strict=False)
+    ]
+    document = _Document(text, "d", found)
+    redacted = document.redacted()
+    stands_for: list[set[int]] = [{at} for at in range(len(text))]  # characters of the text, by those of the redacted
+    for one, (start, end) in zip([one for one in found if not one.left], document.places(), strict=True):
+        stands_for[start : start + one.end - one.start] = [set(range(one.start, one.end))] * (end - start)
+    start = data.draw(st.integers(0, len(redacted) - 1))
+    end = data.draw(st.integers(start + 1, len(redacted)))
+    assert document.add([Span(start, end, "PASSWORD", 0.5, "r", "f")])
+    (later,) = (one for one in document.spans if one.entity == "PASSWORD")
+    assert set(range(later.start, later.end)) == set().union(*stands_for[start:end])
+    assert all(left.end <= right.start for left, right in pairwise(document.spans))
 
 
 def test_each_entity_has_its_replacement(redactor: Redactor) -> None:

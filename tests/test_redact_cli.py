@@ -152,6 +152,7 @@ def test_a_recipe_and_fields_configure_it(tmp_path: Path) -> None:
         (["--set", "nope"], "write field=value"),
         (["--set", "policy.examples=perhaps"], "input should be 'leave' or 'redact'"),
         (["--set", "thresholds={NAME: 2}"], "between 0 and 1"),
+        (["--set", "thresholds={NAMES: 0.5}"], "nothing finds NAMES"),
         (["--set", "ner={enabled: true, model: nobody/nothing}"], "hf download nobody/nothing"),
         (["--set", "recognizers=[nope.module:X]"], "cannot be imported"),
         (["--set", "recognizers=['json:loads']"], "is no Presidio recognizer"),
