@@ -218,7 +218,8 @@ def _is_person(words: Sequence[str], holds: bool) -> bool:
     full = [word for word in words if _is_full(word)]
     if not full or any(_bare(word) in NOBODY for word in words):
         return False
-    if any(kinds(word) & ORDINARY and not kinds(word) & (GIVEN | FAMILY) for word in full):
+    ordinary = [bool(kinds(word) & ORDINARY and not kinds(word) & (GIVEN | FAMILY)) for word in full]
+    if any(ordinary[1:]) or (ordinary[0] and (holds or not kinds(full[-1]) & FAMILY)):
         return False
     return not holds or any(kinds(word) & GIVEN for word in full)
 
