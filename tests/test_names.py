@@ -44,6 +44,8 @@ def names(text: str) -> list[str]:
         ("# TODO (Ulrike): mend", ["Ulrike"]),
         ('p = new Person("Ulrike", "Bender");', ["Ulrike", "Bender"]),
         ('{"firstName": "Ulrike", "lastName": "Bender"}', ["Ulrike", "Bender"]),
+        ("VALUES (7, 'Ulrike', 'Bender', 'x')", ["Ulrike", "Bender"]),
+        ("// Supervisor: Xqwert Zlotykova", ["Xqwert Zlotykova"]),
         ('"name": "Bender, Ulrike"', ["Bender, Ulrike"]),
     ],
 )
@@ -65,6 +67,7 @@ def test_finds_people(text: str, expected: list[str]) -> None:
         "flag: Svalbard & Jan Mayen",
         "the Haskell Workshop '05",
         "Homer Simpson",
+        "['Dieter', 'Ulrike', 'Bender', 'Vogel']",
         "class Thomas Method(Base)",
         "Maria::Connector and Martin::Fowler->call()",
         "The Font Awesome icons, North Carolina, Server Side Template",

@@ -49,6 +49,8 @@ _CUE = re.compile(
     r"|\b(?:signed-off|reviewed|acked|tested|reported|suggested|co-authored|co-developed|written|created|developed|designed"
     r"|maintained|contributed|authored|ported|translated|implemented|made|modified|fixed|updated"
     r"|patch(?:es)?|spotted|found)-?[ \t]?by\b"
+    r"|\b(?:assignee|contact|supervisor|mentor|reviewer|approver|reporter|packager|translators?|editors?|speakers?"
+    r"|credits?)[ \t]*:|\bdear\b"
     r"|\b(?:names|people|speakers|__credits__|__maintainers?__)[\"']?[ \t]*[:=][ \t]*\["
     r"|\b(?:thanks|credits?|kudos|props)[ \t]+(?:go[ \t]+)?to\b|\bcopyright\b|\(c\)|\u00a9|\bspdx-filecopyrighttext\b)"
 )
@@ -75,11 +77,16 @@ _SINGLE = re.compile(  # a given name alone
     rf"[ \t*#/;%-]{{0,8}}"
     rf"|\b(?i:(?:thanks|credits?)[ ]to|(?:suggested|reported|written|contributed|found|fixed)[ ]by)[ ]"
     rf"(?={_WORD}[ ]*[.,;)])"
-    rf"|(?<!\w)@author[ \t:]{{1,20}})({_WORD})(?=[ \t]*(?:[.,;)]|$|-->|\*/))",
+    rf"|\b(?i:kudos[ ]to|h/t|hat[ ]tip:?|idea:|credits?:|dear|hi|hello|welcome[ ]back),?[ ](?={_WORD}[ ]*(?:[.,;)!]|$))"
+    rf"|(?<!\w)@author[ \t:]{{1,20}})({_WORD})(?=[ \t]*(?:[.,;)!]|$|-->|\*/))",
     re.MULTILINE,
 )
 _TITLED = re.compile(rf"\b(?:Mr|Mrs|Ms|Prof|Herr|Frau)\.?[ \t](?:{_INITIALS}[ \t]?)?({_WORD})(?![\w(=]|[./\\@-]\w)")
 _REVERSED = re.compile(rf"(?<=[\"'])({_WORD}),[ ]({_WORD})(?:[ ][{_UPPER}]\.)?(?=[\"'])")
+_CELLS = re.compile(  # a row of a table: 'Jane', 'Kowalczyk'
+    rf"(?<=[,('\"\t|])({_WORD})[\"']?[ ]?[,\t|;][ ]?[\"']?({_WORD})(?=[\"',\t|);])"
+)
+_CELL_BEFORE = re.compile(rf"{_WORD}[\"']?[ ]?[,\t|;]\s{{0,20}}[\"']?\Z")
 _FIELDS = re.compile(
     rf"(?i:\b(?:first|last|given|family|middle|sur|fore|full|real)[-_ ]?name\b)[\"']?[ \t]{{0,4}}"
     rf"(?:[:=]|=>|,)[ \t]{{0,4}}[\"'](?=[{_UPPER}])"
@@ -116,6 +123,7 @@ _STREETS = frozenset(  # family names too, behind a cue
     lake lane law march may meadow mile parish park place ridge river valley
     """.split()  # noqa: SIM905
 )
+_NO_CELL = NOBODY | _STREETS | _THINGS
 
 
 class NameRecognizer(Recognizer):
@@ -186,6 +194,13 @@ def _by_form(text: str) -> Iterator[Found]:
         words = _SPLIT.split(match[1])
         if not any(_bare(word) in NOBODY for word in words) and any(kinds(word) & (GIVEN | FAMILY) for word in words):
             yield Found(*match.span(1), PAIR, "name_field")
+    for match in _CELLS.finditer(text):
+        first, last = kinds(match[1]), kinds(match[2])
+        listed = first & GIVEN and last & FAMILY and not (last & GIVEN or (first | last) & ORDINARY)
+        in_word_list = _CELL_BEFORE.search(text, max(0, match.start() - 40), match.start())
+        if listed and not in_word_list and not any(_bare(word) in _NO_CELL for word in match.groups()):
+            yield Found(*match.span(1), PAIR, "cells")
+            yield Found(*match.span(2), PAIR, "cells")
     for match in _CALLED.finditer(text):
         if any(kinds(word) & (GIVEN | FAMILY) for word in match.groups()):
             yield Found(*match.span(1), PAIR, "name_argument")
