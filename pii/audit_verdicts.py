@@ -8,15 +8,17 @@ takes it back. The place of a found value is in the text the redact stage read, 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pipeline.errors import UsageError
 
 Kind = Literal["found", "missed"]
+LONGEST = 1 << 16  # bytes of a line
 ANSWERS = ("yes", "no", "skip", "undo")
 Place = tuple[str, int, int]  # document, first code point, code point after the last
 
@@ -97,8 +99,9 @@ class Verdicts:
     def _append(self, line: Mapping[str, Any]) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            with self.path.open("ab+") as file:
+                _end_last_line(file)
+                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         except OSError as error:
             raise UsageError(
                 f"verdicts cannot be written to '{self.path}' ({error.strerror}); give another --verdicts FILE."
@@ -116,7 +119,7 @@ def read_verdicts(path: str | Path) -> Verdicts:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"verdicts cannot be read from '{path}' ({why}); give a file that --label wrote.") from None
     for number, text in enumerate(lines, start=1):
-        if not text.strip():
+        if not text.strip() or (number == len(lines) and _is_torn(text)):
             continue
         try:
             _read_line(verdicts, json.loads(text))
@@ -125,6 +128,25 @@ def read_verdicts(path: str | Path) -> Verdicts:
                 f"line {number:,} of '{path}' is no verdict; remove it, or give another --verdicts FILE."
             ) from None
     return verdicts
+
+
+def _is_torn(line: str | bytes) -> bool:
+    """Whether this, without a line feed at its end, is what a full disk or a power failure left of a line."""
+    try:
+        return not isinstance(json.loads(line), dict)
+    except ValueError:
+        return True
+
+
+def _end_last_line(file: BinaryIO) -> None:
+    """Have the file end with a line feed, without what is left of a torn line: the next would become part of it."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - LONGEST))
+    last = file.read().rpartition(b"\n")[2]
+    if last and _is_torn(last):
+        file.truncate(end - len(last))
+    elif last:
+        file.write(b"\n")
 
 
 def _read_line(verdicts: Verdicts, line: dict[str, Any]) -> None:

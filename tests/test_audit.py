@@ -447,6 +447,19 @@ def test_a_broken_line_is_told_in_one_sentence(tmp_path: Path, line: str) -> Non
         read_verdicts(tmp_path / "v.jsonl")
 
 
+def test_a_line_torn_by_a_full_disk_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    verdicts = read_verdicts(path)
+    verdicts.start("found", {"seed": 0})
+    for start in (1, 2):
+        verdicts.add("found", Verdict(("d", start, 9), ("NAME", "N"), "yes", "ann"), "N")
+    path.write_bytes(path.read_bytes()[:-20])
+    again = read_verdicts(path)
+    assert [place[1] for place in again.given["found"]["ann"]] == [1]
+    again.add("found", Verdict(("d", 3, 9), ("NAME", "N"), "no", "ann"), "N")
+    assert [place[1] for place in read_verdicts(path).given["found"]["ann"]] == [1, 3]
+
+
 def test_verdicts_of_a_run_become_its_precision_and_recall(one: Audited, counts: Counts, tmp_path: Path) -> None:
     verdicts = _judged(one, tmp_path)
     found = estimate(one, counts, verdicts)
