@@ -20,32 +20,41 @@ CERTAIN = 0.97  # the model's scores end at 0.98
 _WORD = re.compile(r"[^\W\d_]+")
 NOBODY = frozenset(  # in a name's place: of companies, projects, places, headings
     """
-    acer adobe ag airbnb airbus airlines airport akamai algorithm alibaba all alliance amazon anaconda analytics and
-    android angeles api app apple arabia association asus at atlassian atmel author authors autodesk ave avenue
-    award baidu bay beach berkeley bloomberg blvd bmw boeing book books borland bosch boulevard bridge broadcom bros
-    brothers browser bv by bytedance cambridge canonical capital cars cathedral center central centre cern chapter
-    chrome circle cisco citrix city client cloud cloudflare co code college committee communications community
+    acer adobe afghanistan ag airbnb airbus airlines airport akamai algeria algorithm alibaba all alliance amazon
+    anaconda analytics and android angeles angola api app apple arabia argentina armenia association asus at
+    atlassian atmel attack australia austria author authors autodesk ave avenue award azerbaijan bahrain baidu
+    bangladesh bay beach belarus belgium berkeley bhutan bloomberg blvd bmw boeing bolivia book books borland
+    borough bosch botswana boulevard brazil bridge broadcom bros brothers browser bulgaria burundi bv by bytedance
+    cambodia cambridge cameroon canada canonical capital cars cathedral center central centre cern chapter chrome
+    circle cisco citrix city client cloud cloudflare co code college colombia committee communications community
     company compiler computer computers computing consortium consulting contributors copyright cornell corp
-    corporation council county cove creek daimler database databricks days december dell department desert
-    developers digital docker domain dr drive dynamics east eastern ebay edition editor education electronics
-    emirates energy engine entertainment ericsson facebook farm farms fastly february firefox font for forums
-    foundation framework fraunhofer freescale friday from fujitsu games github gitlab global gmbh google group guide
-    guinea harvard hashicorp health highway hills hitachi holdings hollow honda hosting hotel house hp huawei ibm in
-    inc industries initiative inria institute instruments insurance intel interactive international internet island
-    islands january java jetbrains july kg kingdom kong korea lab laboratory labs lake language lanka lenovo library
-    licence license limited linkedin linux llc llp logistics lower ltd maintainers manual marvell mayen mcafee
-    meadow medal media mediatek member members microsoft microsystems mile mit monday mongodb mono month motorola
-    motors mountain mountains mozilla mr mrs museum nasa nec netflix netscape network networks new news nintendo no
-    nokia north northern not novell november nv nvidia nxp ocean october of old on or oracle orleans oxford oy
-    parish partners paypal pharmaceuticals philips pictures platform plc plugin press princeton prize productions
-    prof project projects province pty public publishing python qualcomm radio realtek records redhat release
-    republic research reserved ridge rights river road robotics sa safari samsung sans sap sarl saturday scenes
-    school science sciences script scripts sdk sea security sega semiconductor semiconductors september serif server
-    services shopify siemens society software solutions sony south southern spotify square srl standard stanford
-    state states station street studio studios sunday suse symantec systems team technologies technology telecom
-    television tencent texas that the theme theorem this thursday time to toolkit toshiba town toyota trailers
-    tuesday twitter uber ubisoft university unix upper valley ventures version village vmware volkswagen volvo way
-    wednesday week west western wikimedia windows with xiaomi xilinx yahoo yale year years zealand
+    corporation council county cove creek croatia czechia daimler database databricks days december dell denmark
+    department desert developers digital djibouti docker domain dr drive dynamics east eastern ebay ecuador edition
+    editor education egypt electronics emirates energy engine entertainment ericsson eritrea estonia ethiopia europe
+    facebook farm farms fastly february finland firefox font for forums foundation framework fraunhofer freescale
+    friday from fujitsu gabon games germany ghana github gitlab global gmbh goals google greece group guatemala
+    guide guinea haiti harvard hashicorp health highway hills hitachi holdings hollow honda honduras hosting hotel
+    house hp huawei hungary ibm iceland in inc indonesia industries initiative inria institute instruments insurance
+    intel interactive international internet iran iraq island islands italy jamaica january japan java jboss
+    jetbrains july kazakhstan kg kingdom kong korea kuwait lab laboratory labs lake language lanka laos latvia
+    lebanon lenovo library libya licence license limited linkedin linux lithuania llc llp logistics lower ltd
+    luxembourg madagascar maintainers malaysia maldives manual marvell mayen mcafee meadow medal media mediatek
+    member members mexico microsoft microsystems mile mit moldova monday mongodb mongolia mono month morocco
+    motorola motors mountain mountains mozambique mozilla mr mrs museum namibia nasa nec nepal netflix netherlands
+    netscape network networks new news nicaragua nigeria nintendo no nokia north northern norway not novell november
+    nv nvidia nxp ocean october of old oman on online or oracle orleans oxford oy pakistan panama paraguay parish
+    partners paypal pharmaceuticals philippines philips pictures platform plc plugin press princeton prize
+    productions prof project projects province pty public publishing python qatar qualcomm radio realtek records
+    redhat release republic research reserved ridge rights river road robotics romania russia rwanda sa safari
+    samsung sans sap sarl saturday scenes school science sciences script scripts sdk sea security sega semiconductor
+    semiconductors senegal september serbia serif server services sheet shopify siemens singapore slovakia slovenia
+    society software solutions somalia sony south southern spotify square srl standard stanford state states station
+    street studio studios sudan sunday suse sweden switzerland symantec syria systems taiwan tanzania team
+    technologies technology telecom television tencent texas thailand that the theme theorem this thrush thursday
+    time to toolkit toshiba town toyota trailers tuesday tunisia turkey turkmenistan twitter uber ubisoft uganda
+    ukraine university unix upper uruguay uzbekistan valley venezuela ventures version vietnam village vmware
+    volkswagen volvo way wednesday week west western wikimedia windows with xiaomi xilinx yahoo yale year years
+    yemen zambia zealand zimbabwe
     """.split()  # noqa: SIM905
 )
 _PARTICLES = frozenset(
@@ -67,6 +76,9 @@ def needed(value: str, threshold: float) -> float:
         return min(threshold + UNLISTED, CERTAIN)
     if any(kind & GIVEN for kind in bits):
         return threshold - MOST_LESS if len(words) > 1 else threshold
-    if any(kind & ORDINARY and not kind & FAMILY for kind in bits) or len(words) < 2:
+    ordinary = [kind & ORDINARY and not kind & FAMILY for kind in bits]
+    if len(words) > 1 and ordinary[-1]:
+        return 1.0  # a heading, a title
+    if any(ordinary) or len(words) < 2:
         return min(threshold + UNLIKELY, CERTAIN)
     return min(threshold + (FAMILY_ALONE if any(kind & FAMILY for kind in bits) else UNLISTED), CERTAIN)
