@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli import redact as command
+from cli import redact_lines as command
 from cli.main import app
 from pii.redact import Redactor
+from tests.command import QUARRY
 
 NO_MODEL = ("--set", "ner.enabled=false")
 SECRET = "jane.roeder@gmail.com"
@@ -125,7 +127,7 @@ def test_what_is_read_is_written_before_the_input_ends(monkeypatch: pytest.Monke
             seen.append(out.getvalue().count(b"\n"))
             yield json.dumps({"id": number, "text": SECRET}).encode()
 
-    assert command._batch(lines(), out, Redactor(["EMAIL"])) == 0
+    assert command.redact_lines(lines(), out, Redactor(["EMAIL"])) == 0
     assert seen == [0, 0, 2, 2, 4, 4]
 
 
@@ -154,6 +156,7 @@ def test_a_recipe_and_fields_configure_it(tmp_path: Path) -> None:
         (["--set", "thresholds={NAME: 2}"], "between 0 and 1"),
         (["--set", "thresholds={NAMES: 0.5}"], "nothing finds NAMES"),
         (["--set", "ner={enabled: true, model: nobody/nothing}"], "hf download nobody/nothing"),
+        (["--set", "ner.device=nowhere"], "cannot run on 'nowhere'"),
         (["--set", "recognizers=[nope.module:X]"], "cannot be imported"),
         (["--set", "recognizers=['json:loads']"], "is no Presidio recognizer"),
         (["--recipe", "nowhere.yaml"], "cannot read recipe"),
@@ -164,6 +167,13 @@ def test_a_mistake_is_one_sentence(arguments: list[str], said: str) -> None:
     assert done.exit_code == 2, done.stdout
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_standard_error_is_empty_where_all_is_well() -> None:
+    line = b'{"id": 1, "text": "by Maria Lopez"}'
+    done = subprocess.run([*QUARRY, "redact", "--jsonl"], input=line, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["id"] == 1
 
 
 def test_standard_output_holds_nothing_else() -> None:

@@ -81,10 +81,19 @@ class NerModel:
         """
         import torch
         from transformers import AutoModelForTokenClassification, AutoTokenizer
+        from transformers.utils import logging as say
 
         place = str(files("pii.ner") / "bundled") if name_or_path == BUNDLED else name_or_path
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(
+                f"the NER model cannot run on '{device}' ({_first_line(error)}): give cpu or auto"
+            ) from None
+        had_bars = say.is_progress_bar_enabled()
+        say.disable_progress_bar()  # standard error is for what a user has to know
         try:
             tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True)
             model, report = AutoModelForTokenClassification.from_pretrained(
@@ -93,9 +102,12 @@ class NerModel:
             model = model.to(device).eval()
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise UsageError(
-                f"the NER model {name_or_path} cannot be loaded ({str(error).strip().splitlines()[0]}): give the "
+                f"the NER model {name_or_path} cannot be loaded ({_first_line(error)}): give the "
                 f"folder of a token classifier, or fetch it with `hf download {name_or_path}` (Quarry downloads none)"
             ) from error
+        finally:
+            if had_bars:
+                say.enable_progress_bar()
         if report["missing_keys"]:
             raise UsageError(
                 f"the NER model {name_or_path} has no trained weights for {sorted(report['missing_keys'])[0]}: "
@@ -254,6 +266,10 @@ class NerModel:
         }
         logits = self.model(**given).logits
         return np.asarray(torch.softmax(logits.float(), dim=-1).cpu().numpy())
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _dtype(device: str) -> torch.dtype:
