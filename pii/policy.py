@@ -115,6 +115,7 @@ def _name(value: str, text: str, span: Span) -> str:
 
 # ---- IP addresses
 
+
 def _ip_address(value: str, text: str, span: Span) -> str:
     try:
         address = ipaddress.ip_address(value.strip("[]").partition("%")[0].partition("/")[0])

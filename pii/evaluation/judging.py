@@ -27,7 +27,7 @@ from pii.evaluation import systems
 from pii.evaluation.labelled import read_file
 
 LARGEST = 300_000  # bytes of a file
-REPOSITORY_BYTES = 6_000_000  # that are read of each, files drawn by the seed
+REPOSITORY_BYTES = 2_000_000  # that are read of each, files drawn by the seed
 FILE_FINDINGS = 2  # of one entity, so that no list of authors is half the sample
 SHOWN = 160  # code points of context on each side
 PASSES = ("first", "second")
