@@ -81,7 +81,8 @@ def _files(directory: Path, commit: str, rng: np.random.Generator) -> Iterator[t
     size = 0
     for place in rng.permutation(len(entries)).tolist():
         about, _, path = entries[place].partition(b"\t")
-        length = int(about.split()[3])
+        listed = about.split()[3]  # "BAD" where a mirror lacks the object
+        length = int(listed) if listed.isdigit() else LARGEST + 1
         if length > LARGEST or about.startswith(b"120000"):
             continue
         data = _git(directory, "cat-file", "blob", about.split()[2].decode())
