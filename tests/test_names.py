@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pii.ner.evidence import needed
+from pii.ner.evidence import is_account, needed
 from pii.recognizers.name import NameRecognizer
 from pii.redact import Redactor
 
@@ -112,3 +112,35 @@ def test_time_is_linear(piece: str) -> None:
 def test_the_redactor_uses_both() -> None:
     text = "0ab3 1cd4 Ulrike Bender <ub@posteo.net> 1635896329 -0500\tcommit: x\n"
     assert Redactor(["NAME"]).redact(text)[0] == text.replace("Ulrike Bender", "<NAME>")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("see {@code @Lazy} for it", "Lazy"),
+        ("src=roles/mongod/files/secret", "mongod"),
+        ("uses mongodb_datadir here", "mongodb_"),
+        ("From: me@somewhere now", "somewhere"),
+        ("https://github.com/hashicorp/consul", "hashicorp"),
+        ("user=`whoami`", "whoami"),
+        ("by HexToBinary again", "HexToBinary"),
+        ("facebook.com/robots.txt", "robots.txt"),
+    ],
+)
+def test_parts_of_links_and_identifiers_classes_and_hosts_are_no_accounts(text: str, value: str) -> None:
+    start = text.index(value)
+    assert not is_account(text, start, start + len(value))
+
+
+@pytest.mark.parametrize(
+    "text", ["thanks jdoe for this", "fixed by @jane-doe today", "by JaneDoe, 2019", "~/home/jdoe"]
+)
+def test_a_word_of_its_own_may_be_an_account(text: str) -> None:
+    value = next(name for name in ("jdoe", "jane-doe", "JaneDoe") if name in text)
+    start = text.index(value)
+    assert is_account(text, start, start + len(value))
+
+
+def test_an_unlisted_word_alone_is_a_person_only_behind_a_credit() -> None:
+    assert needed("Yuengling", 0.7, "1) ") > 1 - 1e-9
+    assert needed("Yuengling", 0.7, "reported by ") < 1

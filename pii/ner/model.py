@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 BUNDLED = "bundled"
+NEVER = 2.0  # a score that none has
 ENTITIES = ("NAME", "EMAIL", "IP_ADDRESS", "USERNAME", "PASSWORD", "KEY")
 LONGEST = 512  # tokens a window, where the model reads more
 PIECE = 8192  # code points a tokenizer gets at once; a longer text comes in pieces that overlap by OVERLAP
@@ -160,15 +161,17 @@ class NerModel:
                 start, end = start + pieces[number].origin, end + pieces[number].origin
                 of_text = found[pieces[number].number]
                 owned = pieces[number].first <= start < pieces[number].last
-                sure = score >= self._needed(entity, pieces[number].text[bare[0] : bare[1]])
+                sure = score >= self._needed(entity, pieces[number].text, *bare)
                 if start < end and owned and sure and not (of_text and start < of_text[-1][1]):
                     of_text.append((start, end, entity, score))
         return found
 
-    def _needed(self, entity: str, value: str) -> float:
-        """The score from which a value counts."""
+    def _needed(self, entity: str, text: str, start: int, end: int) -> float:
+        """The score from which what stands in a text counts."""
         threshold = self.thresholds.get(entity, 0)
-        return evidence.needed(value, threshold) if entity == "NAME" and threshold else threshold
+        if entity == "NAME" and threshold:
+            return evidence.needed(text[start:end], threshold, text[max(0, start - 32) : start])
+        return NEVER if entity == "USERNAME" and threshold and not evidence.is_account(text, start, end) else threshold
 
     def _least(self, entity: str) -> float:
         """The score below which no value of an entity counts."""

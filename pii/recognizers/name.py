@@ -20,6 +20,7 @@ from pii.ner.gazetteer import FAMILY, GIVEN, ORDINARY, bits_of
 from pii.recognizers.base import Found, Recognizer
 
 SURE, PAIR = 0.9, 0.8
+_CODED = re.compile(r"(?<!Mc)(?<!Mac)(?<!De)(?<!Di)(?<!Le)(?<!La)(?<!Van)(?<=[a-z])[A-Z]|^[A-Z]{3,}$")
 LONGEST = 5  # words of a name
 
 _UPPER = (  # capital letters, as far as names start with them
@@ -168,6 +169,10 @@ def _in_run(text: str, match: re.Match[str]) -> Iterator[Found]:
     kept = [word for at, word in words if start <= at < end]
     while kept and not _is_full(kept[-1]):
         end -= len(kept.pop())
+    # A code's word among them (ServerRequest, SFP), or an ordinary one at the end (Ladder), and it names no person.
+    coded = any(_CODED.search(word) for word in kept) and not all(word.isupper() for word in kept)
+    if coded or (kept and kinds(kept[-1]) & ORDINARY):
+        return
     if sum(map(_is_full, kept)) >= 2 and " ".join(kept).lower() not in _FICTION:
         yield Found(start, start + len(text[start:end].rstrip()), PAIR, "given_name")
 
