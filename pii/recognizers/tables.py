@@ -30,6 +30,7 @@ _HEADER = re.compile(
     r"[ \t]{0,8}\|[ :|-]{3,400}(?=\n)"
 )
 _ROW = re.compile(r"\n[ \t]{0,8}\|(?P<cells>[^\n\0]{1,600})")
+_NEXT_TABLE = re.compile(r"\n[ \t]{0,8}\|[^\n\0]{0,600}\n[ \t]{0,8}\|[ :|-]{3,400}(?=\n)")
 _CELL = re.compile(r"""[ \t`*"']{0,6}(?P<value>(?:[^|\n\\]|\\.)*?)[ \t`*"']{0,6}(?:\||\Z)""")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{32,}|.{50,}")
 
@@ -89,7 +90,7 @@ def _cells(text: str, at: int) -> Iterator[tuple[int, int, int]]:
     """(number in its row, start, end) of every cell that is not empty, in the rows of a table from `at` on."""
     for _ in range(_ROWS):
         row = _ROW.match(text, at)
-        if row is None:
+        if row is None or _NEXT_TABLE.match(text, at):  # so each row is read for one table only
             return
         for number, cell in enumerate(_CELL.finditer(text, row.start("cells"), row.end())):
             if cell["value"]:
