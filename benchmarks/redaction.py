@@ -107,10 +107,10 @@ def _presidio(model: str | None) -> Callable[[Sequence[str]], object]:
     offline = tldextract.TLDExtract(suffix_list_urls=())
     setattr(tldextract, "extract", offline)  # noqa: B010  # its recognizers would ask the network
     if model is None:
-        registry = RecognizerRegistry()
-        registry.load_predefined_recognizers()
-        registry.remove_recognizer("SpacyRecognizer")
-        engine = AnalyzerEngine(registry, NoOpNlpEngine([{"lang_code": "en", "model_name": "none"}]))
+        recognizers = RecognizerRegistry()
+        recognizers.load_predefined_recognizers()
+        recognizers.remove_recognizer("SpacyRecognizer")
+        engine = AnalyzerEngine(recognizers, NoOpNlpEngine([{"lang_code": "en", "model_name": "none"}]))
     else:
         configured = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
         engine = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=configured).create_engine())

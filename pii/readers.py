@@ -25,6 +25,7 @@ from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NoOpNlpEngine, SlimSpacyNlpEngine
 
 from pii import windows
+from pii.recognizers import NoContext
 from pii.recognizers.base import FORMAT, LANGUAGE, LEFT
 from pii.spans import ENTITY_NAME, Span
 
@@ -57,7 +58,7 @@ class Reader:
     ) -> None:
         self.scan = scan
         self.analyzer = _analyzer(
-            recognizers, NoOpNlpEngine([{"lang_code": LANGUAGE, "model_name": "none"}]), _NoContext()
+            recognizers, NoOpNlpEngine([{"lang_code": LANGUAGE, "model_name": "none"}]), NoContext()
         )
 
     def pieces(self, column: pa.StringArray) -> list[Piece]:
@@ -141,16 +142,6 @@ def _span(result: RecognizerResult) -> Span:
         str(metadata.get(FORMAT, entity.lower())),
         str(metadata.get(LEFT, "")),
     )
-
-
-class _NoContext(ContextAwareEnhancer):
-    """Leaves the scores as they are: Presidio's default copies every result to look for lemmas nobody computed."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0, 0.0, 0, 0)
-
-    def enhance_using_context(self, text: str, raw_results: list[RecognizerResult], *_: Any, **__: Any) -> Any:
-        return raw_results
 
 
 class _Words(SlimSpacyNlpEngine):

@@ -41,9 +41,11 @@ def presidio(documents: Sequence[Document], model: str | None = None) -> tuple[s
         engine = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=wanted).create_engine())
         name = f"Presidio's default analyzer, {_model_name(model)}"
     else:
-        registry = RecognizerRegistry()
-        registry.load_predefined_recognizers(languages=["en"])
-        engine = AnalyzerEngine(registry, nlp_engine=NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}]))
+        recognizers = RecognizerRegistry()
+        recognizers.load_predefined_recognizers(languages=["en"])
+        engine = AnalyzerEngine(
+            recognizers, nlp_engine=NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "none"}])
+        )
         name = "Presidio's pattern recognizers"
     entities = [entity for entity in _PRESIDIO if model or entity != "PERSON"]
     found = []

@@ -40,6 +40,7 @@ __all__ = [
     "Found",
     "IpAddressRecognizer",
     "KeyMemberRecognizer",
+    "NoContext",
     "PrivateKeyRecognizer",
     "Recognizer",
     "SecretRecognizer",
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 
-class _NoContext(ContextAwareEnhancer):
+class NoContext(ContextAwareEnhancer):
     """Leaves the scores as they are: Presidio's default copies every result to look for lemmas nobody computed."""
 
     def __init__(self) -> None:
@@ -95,5 +96,5 @@ def engine(extra: Sequence[EntityRecognizer] = ()) -> AnalyzerEngine:
         RecognizerRegistry([*patterns(), *extra], supported_languages=[LANGUAGE]),
         nlp_engine=NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": "none"}]),
         supported_languages=[LANGUAGE],
-        context_aware_enhancer=_NoContext(),
+        context_aware_enhancer=NoContext(),
     )
