@@ -1,7 +1,7 @@
 """Where a run keeps what: folders of passes, receipts, scratch. Knows names and files, computes nothing.
 
 00-repositories-DIGEST/documents/00000.parquet     the repository list as it was read
-NN-PASS-FINGERPRINT/{documents,decisions}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
+NN-PASS-FINGERPRINT/{documents,decisions,dropped}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.storage import Storage
 
 Receipt = dict[str, Any]
 RECEIPT_KEYS = ("pass", "shard", "fingerprint", "input", "corpus", "documents", "decisions", "stages", "peak_memory")
+FILES = ("documents", "decisions", "dropped")  # of a shard; receipts of older runs know no `dropped`
 PREPARED_KEYS = ("stage", "seconds", "corpus", "shards", "retry")
 
 
@@ -36,6 +37,9 @@ class PassFolder:
     def decisions(self, shard: str) -> str:
         return f"{self.path}/decisions/{shard}.parquet"
 
+    def dropped(self, shard: str) -> str:
+        return f"{self.path}/dropped/{shard}.parquet"
+
     def side(self, worker: Worker, shard: str | None = None) -> Side:
         return Side(self.store, f"{self.path}/side", scratch_of(self.store, self.path), worker, shard)
 
@@ -43,18 +47,22 @@ class PassFolder:
         self.store.write_json(f"{self.path}/receipts/{receipt['shard']}.json", receipt)
 
     def receipts(self) -> dict[str, Receipt]:
-        """The receipts whose files are there, by shard: a damaged one, or one without its files, proves nothing."""
-        paths = [f"{self.path}/receipts/{n}" for n in self.store.names(f"{self.path}/receipts") if n.endswith(".json")]
-        records = self.store.each(lambda path: self.store.read_record(path, *RECEIPT_KEYS), paths)
-        receipts = [receipt for receipt in records if receipt]
-        files = [receipt[what] for receipt in receipts for what in ("documents", "decisions")]
+        """The receipts whose files are there, by shard: one without its files proves nothing."""
+        receipts = self.written_receipts()
+        files = [receipt[what] for receipt in receipts for what in FILES if what in receipt]
         folders = sorted({file["path"].rpartition("/")[0] for file in files if not file.get("discarded")})
         sizes = {f"{folder}/{name}": size for folder in folders for name, size in self.store.sizes(folder).items()}
 
         def is_there(file: Mapping[str, Any]) -> bool:
             return bool(file.get("discarded")) or sizes.get(file["path"]) == file["bytes"]
 
-        return {r["shard"]: r for r in receipts if is_there(r["documents"]) and is_there(r["decisions"])}
+        return {r["shard"]: r for r in receipts if all(is_there(r[what]) for what in FILES if what in r)}
+
+    def written_receipts(self) -> list[Receipt]:
+        """All receipts but damaged ones, by shard; their files may be gone, or others."""
+        paths = [f"{self.path}/receipts/{n}" for n in self.store.names(f"{self.path}/receipts") if n.endswith(".json")]
+        records = self.store.each(lambda path: self.store.read_record(path, *RECEIPT_KEYS), paths)
+        return [receipt for receipt in records if receipt]
 
     def prepared(self) -> Mapping[str, Any] | None:
         """What `prepare` left: the shards it planned, if it plans any; None where it has not ended."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from pipeline.fingerprint import digest_bytes, stage_identity
 
 if TYPE_CHECKING:
     from pipeline.layout import Receipt
-    from pipeline.state import Run
+    from pipeline.state import PassRun, Run
 
 DATASET_RECEIPT = "dataset/receipt.json"
 PACKAGES = ("pyarrow", "numpy", "numba", "ray", "datasketch", "presidio-analyzer", "scancode-toolkit", "tokenizers")
@@ -37,19 +37,32 @@ def build_manifest(run: Run) -> dict[str, Any]:
                 "name": this.part.name,
                 "folder": this.folder.path,
                 "fingerprint": this.fingerprint,
-                "bytes": sum(r["documents"]["bytes"] for r in this.receipts.values()),
                 "prepare_seconds": this.prepared["seconds"] if this.prepared else 0.0,
                 "identity": [stage_identity(named.name, named.stage) for named in this.part.stages],
-                "stages": merge_stages(this.receipts.values()),
-                "peak_memory": max((r["peak_memory"] for r in this.receipts.values()), default=0),
-                "shards": {
-                    shard: {what: this.receipts[shard][what]["digest"] for what in ("documents", "decisions")}
-                    for shard in sorted(this.receipts)
-                },
+                **_held(this),
             }
             for this in run.passes
         ],
         "dataset": dataset_receipt(run),
+    }
+
+
+def restated(manifest: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The manifest of a run from which documents were taken out since: what it holds is new, what made it stays."""
+    passes = [recorded | _held(this) for recorded, this in zip(manifest["passes"], run.passes, strict=True)]
+    return {**manifest, "passes": passes, "dataset": dataset_receipt(run)}
+
+
+def _held(this: PassRun) -> dict[str, Any]:
+    """What a pass holds, from its receipts."""
+    return {
+        "bytes": sum(r["documents"]["bytes"] for r in this.receipts.values()),
+        "stages": merge_stages(this.receipts.values()),
+        "peak_memory": max((r["peak_memory"] for r in this.receipts.values()), default=0),
+        "shards": {
+            shard: {what: this.receipts[shard][what]["digest"] for what in ("documents", "decisions")}
+            for shard in sorted(this.receipts)
+        },
     }
 
 

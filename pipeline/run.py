@@ -6,7 +6,7 @@ Nothing is written where nothing is to be done, and nothing before the request i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
@@ -33,6 +33,20 @@ class Listener(Protocol):
     def pass_finished(self, name: str) -> None: ...
 
 
+class Consent(Protocol):
+    """How a run honours opt-out requests; the run's lock is held. Both return whether they changed any file."""
+
+    @property
+    def head(self) -> Mapping[str, Any] | None:
+        """The head of the ledger that new shards honour, for their receipts; None without a ledger."""
+
+    def catch_up(self, run: Run, executor: Callable[[], Executor]) -> bool:
+        """Bring what stands in the run up to the head, before it goes on."""
+
+    def sweep(self, run: Run, executor: Callable[[], Executor]) -> bool:
+        """Take away what a completed run holds of documents that a gate has stopped."""
+
+
 Publish = Callable[[Run], bool]  # makes dataset/ of a completed run; True where it had anything to do
 
 
@@ -43,6 +57,7 @@ def execute(
     listener: Listener,
     publish: Publish,
     *,
+    consent: Consent | None = None,
     discard_intermediate: bool = False,
 ) -> Run:
     """Complete the run of `recipe` in `out`. `start_executor()` gives a context manager, entered only for work.
@@ -56,6 +71,10 @@ def execute(
         for warning in run.warnings:
             listener.note(warning)
         worker_pool = _Lazy(stack, start_executor)
+        if consent:
+            if consent.catch_up(run, worker_pool.get):
+                run = open_run(recipe, out)
+            run.ledger = consent.head
         worked = any(run.todo())
         if worked:
             worker_pool.get()
@@ -68,6 +87,9 @@ def execute(
                 _materialise(run, number - 1, worker_pool, listener)
                 _complete(run, number, worker_pool, listener)
         published = publish(run)
+        if consent and (worked or published) and consent.sweep(run, worker_pool.get):
+            run = open_run(recipe, out)
+            published = True
         discarded = discard_intermediate and _discard(run)
         if worked or published or discarded or not is_recorded(store, resolved):
             store.remove_unfinished()
@@ -140,16 +162,7 @@ def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: 
     total = len(this.expected(inputs))
     pool = executor.get()
     listener.pass_started(this.part.name, total, total - len(shards), pool.workers)
-    task = ShardTask(
-        this.folder,
-        this.part.name,
-        this.fingerprint,
-        tuple((named.name, type(named.stage), named.stage.model_dump()) for named in this.part.stages),
-        this.part.opener.source,
-        run.input_paths(number),
-        this.expected(inputs),
-        digest_of(inputs) if this.prepares and not this.part.opener.source else None,
-    )
+    task = shard_task(run, number)
     gpus = max(named.stage.gpus for named in this.part.stages)
     for _, receipt in pool.map(task, shards, gpus=gpus):
         this.receipts[receipt["shard"]] = receipt
@@ -160,6 +173,22 @@ def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: 
             run.store.remove(f"{this.folder.path}/side/{name}")
     remove_scratch(run.store, this.folder.path)
     listener.pass_finished(this.part.name)
+
+
+def shard_task(run: Run, number: int) -> ShardTask:
+    """What applies pass `number` to a shard of what it reads now."""
+    this, inputs = run.passes[number], run.inputs(number)
+    return ShardTask(
+        this.folder,
+        this.part.name,
+        this.fingerprint,
+        tuple((named.name, type(named.stage), named.stage.model_dump()) for named in this.part.stages),
+        this.part.opener.source,
+        run.input_paths(number),
+        this.expected(inputs),
+        digest_of(inputs) if this.prepares and not this.part.opener.source else None,
+        run.ledger,
+    )
 
 
 def _prepare(run: Run, number: int, executor: _Lazy, listener: Listener) -> None:

@@ -105,6 +105,16 @@ DECISION = pa.schema(
     ]
 )
 
+# What a receipt's figures say of documents that were dropped on the way: with it they can be taken out again.
+DROPPED = pa.schema(
+    [
+        _column("id", pa.string(), "the document, or repository"),
+        _column("stage", pa.string(), "name of the stage that dropped it"),
+        _column("language", pa.string(), "its language then; null before it is known"),
+        _column("bytes", pa.int64(), "bytes it stood for then: of its text, or of its blob"),
+    ]
+)
+
 SIGNATURE = pa.schema(
     [
         _column("id", pa.string(), "the document's id"),
@@ -151,6 +161,7 @@ SCHEMAS = {
     "PLAN": PLAN,
     "DOCUMENT": DOCUMENT,
     "DECISION": DECISION,
+    "DROPPED": DROPPED,
     "SIGNATURE": SIGNATURE,
     "EDGE": EDGE,
     "TOKENS": TOKENS_16,

@@ -1,4 +1,4 @@
-"""What a worker does with a shard of a pass: read it, run the stages, write documents, decisions, then the receipt."""
+"""What a worker does with a shard of a pass: read it, run the stages, write what they made of it, then the receipt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import resource
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import schema
 from pipeline.decisions import NO_DECISIONS
 from pipeline.errors import RunFailed
 from pipeline.fingerprint import digest_bytes
@@ -38,6 +40,7 @@ class ShardTask:
     inputs: dict[str, str]  # shard -> upstream documents
     digests: dict[str, str]  # shard -> digest of what it is made from
     corpus: str | None  # digest of the corpus that the side input was prepared from; None without one
+    ledger: Mapping[str, Any] | None = None  # head of the opt-out ledger that the shard honours; None without one
 
     def __call__(self, shard: str, worker: Worker) -> Receipt:
         for attempt in range(1, ATTEMPTS + 1):
@@ -60,28 +63,41 @@ class ShardTask:
             "stages", lambda: [(name, kind.model_validate(fields)) for name, kind, fields in self.stages]
         )
         table = side.get_shard(self.source) if self.source else self.folder.store.read_table(self.inputs[shard])
-        decisions, measures = [NO_DECISIONS], []
+        decisions, dropped, measures = [NO_DECISIONS], [schema.DROPPED.empty_table()], []
         for name, stage in stages:
             before, began = table, time.perf_counter()
             table, decided = judge(stage, name, table, side)
             decisions.append(decided)
+            dropped.append(_dropped(name, before, decided))
             measures.append(_measure(name, before, table, decided, time.perf_counter() - began))
-        return self._write(shard, table, pa.concat_tables(decisions), measures)
+        return self._write(shard, table, pa.concat_tables(decisions), pa.concat_tables(dropped), measures)
 
-    def _write(self, shard: str, kept: pa.Table, decisions: pa.Table, measures: list[dict[str, Any]]) -> Receipt:
+    def _write(
+        self, shard: str, kept: pa.Table, decisions: pa.Table, dropped: pa.Table, measures: list[dict[str, Any]]
+    ) -> Receipt:
         store = self.folder.store
         receipt: Receipt = {"pass": self.name, "shard": shard, "fingerprint": self.fingerprint}
-        receipt |= {"input": self.digests[shard], "corpus": self.corpus}
+        receipt |= {"input": self.digests[shard], "corpus": self.corpus, "ledger": self.ledger}
         for what, path, table in (
-            ("documents", self.folder.documents(shard), kept.combine_chunks()),
-            ("decisions", self.folder.decisions(shard), decisions.combine_chunks()),
+            ("documents", self.folder.documents(shard), kept),
+            ("decisions", self.folder.decisions(shard), decisions),
+            ("dropped", self.folder.dropped(shard), dropped),
         ):
-            data = store.write_table(path, table)
+            data = store.write_table(path, table.combine_chunks())
             receipt[what] = {"path": path, "rows": table.num_rows, "bytes": len(data), "digest": digest_bytes(data)}
         receipt["stages"] = measures
         receipt["peak_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         self.folder.write_receipt(receipt)
         return receipt
+
+
+def _dropped(stage: str, before: pa.Table, decisions: pa.Table) -> pa.Table:
+    """What one stage dropped, as schema.DROPPED."""
+    ids = decisions.filter(pc.equal(decisions["action"], "drop"))["id"]
+    rows = before.take(pc.index_in(ids, value_set=before["id"].combine_chunks()))
+    language = rows["language"] if "language" in rows.column_names else pa.nulls(rows.num_rows, pa.string())
+    columns = [rows["id"], pa.array([stage] * rows.num_rows, pa.string()), language, pa.array(row_weights(rows))]
+    return pa.table(columns, schema=schema.DROPPED)
 
 
 def _measure(name: str, before: pa.Table, after: pa.Table, decisions: pa.Table, seconds: float) -> dict[str, Any]:
@@ -95,15 +111,15 @@ def _measure(name: str, before: pa.Table, after: pa.Table, decisions: pa.Table, 
         "seconds": round(seconds, 6),
         "documents_in": before.num_rows,
         "documents_out": after.num_rows,
-        "bytes_in": int(_bytes(before).sum()),
-        "bytes_out": int(_bytes(after).sum()),
+        "bytes_in": int(row_weights(before).sum()),
+        "bytes_out": int(row_weights(after).sum()),
         "decisions": counted,
         "languages_in": _languages(before),
         "languages_out": _languages(after),
     }
 
 
-def _bytes(table: pa.Table) -> np.ndarray:
+def row_weights(table: pa.Table) -> np.ndarray:
     """Bytes a row stands for: its text's, its blob's where the text is not read yet, its tokens'."""
     for column in ("text", "input_ids"):
         if column in table.column_names:
@@ -117,7 +133,7 @@ def _languages(table: pa.Table) -> dict[str, list[int]]:
     """Language -> [documents, bytes]; empty before a language is known."""
     if "language" not in table.column_names or table.num_rows == 0 or table["language"].null_count == table.num_rows:
         return {}
-    rows = pa.table({"language": table["language"], "bytes": pa.array(_bytes(table))})
+    rows = pa.table({"language": table["language"], "bytes": pa.array(row_weights(table))})
     grouped = rows.group_by("language").aggregate([("bytes", "count"), ("bytes", "sum")])
     grouped = grouped.take(pc.sort_indices(grouped["language"])).to_pydict()
     return {

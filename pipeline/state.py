@@ -81,6 +81,7 @@ class Run:
     warnings: list[str]  # about the repository list
     list_folder: PassFolder
     passes: list[PassRun]
+    ledger: Mapping[str, Any] | None = None  # head of the opt-out ledger that shards applied now honour
     applied: int = 0  # shards that went through `apply` in this execution
     prepared: int = 0  # preparations of this execution
 
