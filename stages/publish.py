@@ -20,6 +20,7 @@ from stages.croissant import croissant
 from stages.facts import Facts
 
 TOKENIZER = "tokenizer.json"
+PAPERS = ("README.md", "ATTRIBUTION.md", "croissant.json")  # what names and counts documents
 
 
 def publish(run: Run) -> bool:

@@ -1,0 +1,104 @@
+"""`quarry opt-out apply`: takes what requests cover out of finished runs, and says what that meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from cli.erasers import RunErasers
+from opt_out.apply import Record
+from opt_out.honour import due, honour
+from opt_out.ledger import Ledger, Request
+from opt_out.trace import touched
+from pipeline.errors import UsageError
+from pipeline.inline import InlineExecutor
+from pipeline.storage import Storage
+
+LEDGER = "opt-out.sqlite"
+
+
+def apply(
+    directories: Annotated[
+        list[str], typer.Argument(metavar="DIR...", help="Runs: what was given to 'quarry run --out'.")
+    ],
+    ledger: Annotated[str, typer.Option("--ledger", metavar="FILE", help="The ledger of requests.")] = LEDGER,
+    requests: Annotated[
+        list[str] | None,
+        typer.Option("--request", metavar="ID", help="This request, also where it was honoured before."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one a CPU.")] = None,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A running Ray cluster, host:port.")] = None,
+    inline: Annotated[bool, typer.Option("--inline", help="Work in this process, without Ray.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data, for programs.")] = False,
+) -> None:
+    """Take what requests cover out of every file of finished runs, also of shards that are tokenized already."""
+    if inline and (ray or workers):
+        raise UsageError("--inline works in this process: leave --workers and --ray out, or leave --inline out.")
+    for directory in directories:
+        RunErasers().load(directory)  # what is no run is told before anything is written
+    with Ledger.open(ledger, readonly=dry_run) as opened:
+        asked = [_accepted(opened, name) for name in requests] if requests else _due(opened, directories)
+        if dry_run:
+            _tell_touched(directories, asked, as_json)
+            return
+        with executor(workers, ray, inline or not asked) as pool:
+            done = honour(opened, directories, asked, RunErasers(), pool)
+    typer.echo(json.dumps(done, ensure_ascii=False) if as_json else "\n".join(_sentences(done, directories)))
+
+
+def executor(workers: int | None, ray: str | None, inline: bool) -> AbstractContextManager[Any]:
+    """Where the work is done, as `quarry run` has it."""
+    if inline:
+        return nullcontext(InlineExecutor())
+    from pipeline.executor import RayExecutor  # Ray takes half a second to import, and only work needs it
+
+    return RayExecutor(workers, ray)
+
+
+def _due(ledger: Ledger, directories: Sequence[str]) -> list[Request]:
+    """The requests that some of these runs do not honour yet."""
+    found = {one.id: one for directory in directories for one in due(ledger, Storage(directory)).accepted}
+    return [found[name] for name in sorted(found)]
+
+
+def _accepted(ledger: Ledger, name: str) -> Request:
+    request = ledger.request(name)
+    if request.verified is None or request.state in ("withdrawn", "rejected"):
+        raise UsageError(f"request {name} is {request.state}, so nothing is removed for it; 'quarry opt-out show' it.")
+    return request
+
+
+def _tell_touched(directories: Sequence[str], requests: Sequence[Request], as_json: bool) -> None:
+    rows = touched(directories, [selector for request in requests for selector in request.selectors])
+    if as_json:
+        typer.echo(json.dumps([row._asdict() for row in rows], ensure_ascii=False))
+        return
+    for row in rows:
+        typer.echo(f"{row.run}: {row.repo}:{row.path} ({row.id}) in {row.file}, asked for by {row.selector}")
+    typer.echo(f"{len(rows)} documents of {len(requests)} requests would be removed; nothing was changed.")
+
+
+def _sentences(done: dict[str, list[Record]], directories: Sequence[str]) -> Iterator[str]:
+    if not done:
+        yield f"nothing to do: {', '.join(directories)} honour every accepted request of the ledger."
+    for name, records in done.items():
+        for one in records:
+            copies = [copy for copy in one["copies"] if copy["action"] == "left"]
+            yield (
+                f"{name}: {one['found']['documents']} documents of {one['found']['repositories']} repositories removed "
+                f"from {one['run']}, {len(one['shards'])} files written again."
+            )
+            if copies:
+                yield f"{name}: {len(copies)} verified copies stand elsewhere and were not asked for; the certificate lists them."
+            for checkpoint in one["checkpoints"]:
+                yield f"{name}: {checkpoint['folder']} was trained before and cannot be rewritten."
+    if done:
+        yield f"Prove it: quarry opt-out certify {next(iter(done))} {' '.join(directories)}"
+
+
+COMMANDS = {"apply": apply}

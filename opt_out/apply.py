@@ -1,0 +1,138 @@
+"""Takes what opt-out requests cover out of a finished run: out of every file of every pass, shard by shard.
+
+Only files that hold a row of it, or cite one, are written; each at once, by its old bytes or its new ones. Receipts,
+manifest and papers follow, so that the run is complete afterwards, as if the rows had never come in. What preparing
+stages learned from the whole corpus (a tokenizer) stays as it is. A journal lets an interrupted removal go on
+(opt_out/journal.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opt_out.erasers import Erasers
+from opt_out.caches import erase_from_caches
+from opt_out.journal import FOLDER, Plan, edge_file
+from opt_out.ledger import Request
+from opt_out.merkle import merkle_root
+from opt_out.planning import make_plan, opt_out_stage
+from opt_out.records import bring_up_to_date, restate
+from opt_out.rewriting import Intake, Rewrite, Written
+from opt_out.trace import sha256
+from pipeline.manifest import DATASET_RECEIPT
+from pipeline.recipe import recipe_name
+from pipeline.side import Executor
+from pipeline.state import Run
+from pipeline.storage import Storage
+
+HONOURED = "honoured.json"  # the head of the ledger up to which a run honours requests
+
+Record = dict[str, Any]
+
+
+def remove(
+    store: Storage,
+    requests: Mapping[str, Request],
+    times: Mapping[str, str],
+    head: Mapping[str, Any],
+    erasers: Erasers,
+    executor: Executor,
+) -> dict[str, Record]:
+    """Remove what `requests` ask for from the run in `store`, whose lock is held; what was done for each, by its id.
+
+    An interrupted removal is finished first, and reported too. Raises RunFailed where a file cannot be read or written.
+    """
+    done: dict[str, Record] = {}
+    interrupted = Plan.load(store)
+    if interrupted:
+        done = _carry_out(store, interrupted, erasers, executor)
+    rest = {name: request for name, request in requests.items() if name not in done}
+    if rest:
+        store.remove(FOLDER)
+        plan, edges = make_plan(erasers.load(store.root), rest, times, head, erasers, executor)
+        if plan.places:
+            plan.save(store, edges)
+        done |= _carry_out(store, plan, erasers, executor)
+    return done
+
+
+def _carry_out(store: Storage, plan: Plan, erasers: Erasers, executor: Executor) -> dict[str, Record]:
+    """Do what is planned; what was done before an interruption is found done."""
+    written: dict[str, Written] = {}
+    if plan.places:
+        run = erasers.load(store.root)
+        intake, replaced = _intake(run, plan), _replaced(run, plan)
+        heaviest_first = sorted(plan.places, key=lambda place: (-place.rows, place.file))
+        files = dict.fromkeys([*(place.file for place in heaviest_first), *replaced, *_intake_files(run, plan)])
+        for _, one in executor.map(Rewrite(store, plan.removal, intake, replaced), files):
+            written[one.file] = one
+        bring_up_to_date(run, plan, written, intake, executor)
+        erasers.renew(erasers.load(store.root))
+        restate(erasers.load(store.root))
+    erase_from_caches(store, plan.removal.selectors)
+    records = {name: _record(store, plan, name, written) for name in plan.requests}
+    store.write_json(HONOURED, dict(plan.head))
+    store.remove(FOLDER)
+    return records
+
+
+def _intake(run: Run, plan: Plan) -> Intake | None:
+    stage = opt_out_stage(run)
+    return Intake(run.passes[0].folder.path, stage, plan.opted_out) if stage and plan.opted_out else None
+
+
+def _intake_files(run: Run, plan: Plan) -> list[str]:
+    """Where it is said of repositories that they are opted out."""
+    files = []
+    for shard in plan.opted_out:
+        receipt = run.passes[0].receipts.get(shard, {})
+        files += [receipt[what]["path"] for what in ("decisions", "dropped") if what in receipt]
+    return files
+
+
+def _replaced(run: Run, plan: Plan) -> dict[str, str]:
+    """The edge tables that are replaced as a whole, since other documents stay in place of removed ones."""
+    if not plan.again:
+        return {}
+    folder = run.passes[plan.again_from].folder.path
+    return {f"{folder}/side/edge/{shard}.parquet": edge_file(shard) for shard in plan.again}
+
+
+def _record(store: Storage, plan: Plan, request: str, written: Mapping[str, Written]) -> Record:
+    """What the ledger and the certificate say of one request in this run."""
+    known = plan.requests[request]
+    touched = [place for place in plan.places if place.requests.get(request)]
+    return {
+        "run": store.root,
+        "name": recipe_name(store.full("recipe.yaml")),
+        "time": known["time"],
+        "found": {"documents": len(known["documents"]), "repositories": len(known["repositories"])},
+        "shards": [
+            {
+                "file": place.file,
+                "rows_removed": place.requests[request],
+                "before": place.digest,
+                "after": sha256(store.read_bytes(place.file)) if store.exists(place.file) else None,
+            }
+            for place in touched
+        ],
+        "ids": known["documents"],
+        "copies": known["copies"],
+        "checkpoints": _checkpoints(store),
+        "merkle_root": {"before": plan.merkle_root, "after": _root(store)},
+    }
+
+
+def _root(store: Storage) -> str | None:
+    return merkle_root(store) if store.exists(DATASET_RECEIPT) else None
+
+
+def _checkpoints(store: Storage) -> list[dict[str, Any]]:
+    """Trainings that stand in the run: what they learned cannot be taken out of them."""
+    found = []
+    for name in store.names("checkpoints"):
+        summary = store.read_record(f"checkpoints/{name}/training.json")
+        if summary is not None:
+            found.append({"folder": f"checkpoints/{name}", "dataset": summary.get("dataset")})
+    return found

@@ -1,0 +1,91 @@
+"""How a run keeps to a ledger: it catches up with requests before it goes on, and leaves no trace of what a gate stopped.
+
+A request recomputes nothing: what it covers is removed. A request that is withdrawn makes the run read anew what it
+had left out, from the first pass on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opt_out.apply import HONOURED, remove
+from opt_out.erasers import Erasers
+from opt_out.honour import begin, due, record
+from opt_out.journal import Plan
+from opt_out.ledger import Ledger
+from opt_out.stage import OptOut
+from pipeline.errors import UsageError
+from pipeline.side import Executor
+from pipeline.state import Run
+
+
+class LedgerConsent:
+    """pipeline.run.Consent by the ledger at `path`, a file or URL; one at a URL can be read, not written."""
+
+    def __init__(self, path: str, erasers: Erasers) -> None:
+        """UsageError where there is no ledger."""
+        self._path, self._erasers = path, erasers
+        with Ledger.open(path, readonly=True) as ledger:
+            self._head = ledger.head()
+
+    @property
+    def head(self) -> Mapping[str, Any]:
+        return self._head._asdict()
+
+    def catch_up(self, run: Run, executor: Callable[[], Executor]) -> bool:
+        """Remove what was asked for since the run was made; True where a file changed."""
+        store = run.store
+        with Ledger.open(self._path, readonly=True) as ledger:
+            changes = due(ledger, store)
+        interrupted, begun = Plan.load(store) is not None, any(this.receipts for this in run.passes)
+        if changes.withdrawn and begun:
+            _read_anew(run)
+        asked = {request.id: request for request in changes.accepted} if begun else {}
+        if asked or interrupted:
+            with Ledger.open(self._path) as ledger:
+                times = {name: begin(ledger, name, [store.root]) for name in asked}
+                done = remove(store, asked, times, self.head, self._erasers, executor())
+                record(ledger, {name: [made] for name, made in done.items()})
+                self._head = ledger.head()
+        if store.read_record(HONOURED) != self.head:
+            store.write_json(HONOURED, dict(self.head))
+        return bool(asked or interrupted or (changes.withdrawn and begun))
+
+    def sweep(self, run: Run, executor: Callable[[], Executor]) -> bool:
+        """Remove what earlier passes hold of documents that a gate left out of the later ones."""
+        if not _gate_stopped(run):
+            return False
+        with Ledger.open(self._path, readonly=True) as ledger:
+            asked = {request.id: request for request in ledger.active()}
+        times = {name: request.received for name, request in asked.items()}
+        remove(run.store, asked, times, self.head, self._erasers, executor())
+        return True
+
+
+def ledger_of(run: Run) -> str | None:
+    """The ledger that a run's stages read; None where they read none. UsageError where they read several."""
+    stages = [named.stage for this in run.passes for named in this.part.stages]
+    paths = {stage.ledger for stage in stages if isinstance(stage, OptOut) and stage.ledger}
+    if len(paths) > 1:
+        raise UsageError(f"the recipe names {len(paths)} ledgers ({', '.join(sorted(paths))}); a run keeps to one.")
+    return paths.pop() if paths else None
+
+
+def _gate_stopped(run: Run) -> bool:
+    """Whether an opt-out stage left out documents, not only repositories, by the receipts."""
+    for this in run.passes:
+        gates = {named.name for named in this.part.stages if isinstance(named.stage, OptOut)}
+        for receipt in this.receipts.values() if this is not run.passes[0] else ():
+            for measure in receipt["stages"]:
+                if measure["stage"] in gates and measure["decisions"].get("drop", {}).get("opted_out"):
+                    return True
+    return False
+
+
+def _read_anew(run: Run) -> None:
+    """Let the passes that read the list and the repositories run again; the later ones follow where it matters."""
+    for this in run.passes:
+        if this is run.passes[0] or this.part.opener.source:
+            run.store.remove(f"{this.folder.path}/receipts")
+            run.store.remove(f"{this.folder.path}/prepared.json")
