@@ -1,0 +1,141 @@
+"""The few marks of Markdown that may stand around a name in a list, and nothing else.
+
+A line that holds more than a name in such marks is not read: a quotation, a struck-out line, a table or a sentence may
+mean the opposite of the name that stands in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from opt_out.forms.demand import Uncertain
+from opt_out.selectors import Selector, parse_selector
+from pipeline.errors import UsageError
+
+LONGEST_LINE = 1_000  # characters; no name is longer
+LONGEST_BODY = 1_000_000  # GitHub's issues have at most 65,536 characters
+
+_NEWLINE = re.compile(r"\r\n|\r")
+# Overrides of direction, and tag characters: what a reader sees is not what stands there.
+_DECEPTIVE = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
+_BULLET = re.compile(r"(?:[-*+•‣·–]|\d{1,4}[.)])\s+|[-*•](?=[A-Za-z0-9@])")
+_BOX = re.compile(r"\[([ xX])\]\s+")
+_LINK = re.compile(r"\[([^\[\]]*)\]\((\S+?)\)")
+_PAIRS = (("**", "**"), ("__", "__"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("<", ">"))
+_MARKS = re.compile(r"[~|<>^$=\[\]{}\\!?]")  # no part of a name; each may change what a line means
+_YES_OR_NO = re.compile("[✅✔☑❌✖❎🚫⛔🙅👎👍❗❓‼]")
+
+
+class Line(NamedTuple):
+    """A line of a body; the first is number 1."""
+
+    number: int
+    text: str
+
+
+def lines_of(body: str) -> list[Line]:
+    """The lines of a body as a reader sees them: without comments and characters that cannot be seen.
+
+    Raises Uncertain where what is seen may differ from what stands there.
+    """
+    if len(body) > LONGEST_BODY:
+        raise Uncertain(f"its text has more than {LONGEST_BODY:,} characters")
+    if _DECEPTIVE.search(body):
+        raise Uncertain("its text holds characters that hide or reorder what a reader sees")
+    body = _NEWLINE.sub("\n", _INVISIBLE.sub("", body))
+    if "<!--" in body:
+        if "```" in body or "~~~" in body:
+            raise Uncertain("its text holds both a comment and a code block, so that one may hide the other")
+        body = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), body)
+        if "<!--" in body:
+            raise Uncertain("its text holds a comment that is not closed, and hides what follows")
+    return [Line(number, text.strip()) for number, text in enumerate(body.split("\n"), 1)]
+
+
+def items(lines: Iterable[Line]) -> Iterator[Line]:
+    """What the lines of a list hold, without blank lines, bullets and marks of Markdown.
+
+    Raises Uncertain, which names the line, where more than a name may stand in it.
+    """
+    for number, text in lines:
+        if not text or _FENCE.fullmatch(text):
+            continue
+        if len(text) > LONGEST_LINE:
+            raise Uncertain(f"line {number} is longer than any name")
+        bare = _BULLET.sub("", text, count=1) if _BULLET.match(text) else text
+        if box := _BOX.match(bare):
+            if box[1] == " ":
+                raise Uncertain(f"line {number} is a box that was not ticked")
+            bare = bare[box.end() :]
+        for piece in _pieces(bare):
+            if piece := _unmarked(piece, number):
+                yield Line(number, piece)
+
+
+def repositories(item: Line) -> Selector:
+    """The repository, or path inside one, that an item names; Uncertain where it is anything else."""
+    selector = _selector(item)
+    if selector.target == "owner":
+        raise Uncertain(f"line {item.number} names no repository as owner/repo")
+    if selector.target not in ("repository", "path"):
+        raise Uncertain(f"line {item.number} is neither a repository nor a path in one")
+    return selector
+
+
+def account(item: Line) -> Selector:
+    """The account that an item names; Uncertain where it is anything else."""
+    selector = _selector(item)
+    if selector.target != "owner":
+        raise Uncertain(f"line {item.number} names less than an account, where whole accounts are listed")
+    return selector
+
+
+def _selector(item: Line) -> Selector:
+    text = item.text
+    if link := _LINK.fullmatch(text):
+        shown, address = link.groups()
+        selector = _parsed(address, item.number)
+        try:
+            named = parse_selector(shown, "")
+        except UsageError:
+            return selector
+        if named != selector:
+            raise Uncertain(f"line {item.number} shows one name and links to another")
+        return selector
+    if _MARKS.search(text) or _YES_OR_NO.search(text):
+        raise Uncertain(f"line {item.number} holds more than a name")
+    if text.endswith("."):  # part of a repository's name, or the end of a sentence
+        raise Uncertain(f"line {item.number} ends in a full stop")
+    return _parsed(text, item.number)
+
+
+def _parsed(text: str, number: int) -> Selector:
+    try:
+        selector = parse_selector(text, f"line {number}")
+    except UsageError:
+        raise Uncertain(f"line {number} is neither an account nor owner/repo") from None
+    if selector.kinds:
+        raise Uncertain(f"line {number} holds more than a name")
+    return selector
+
+
+def _pieces(text: str) -> list[str]:
+    """Several names on a line, between commas: only where each is a repository, since prose has commas too."""
+    pieces = [piece.strip() for piece in text.rstrip(",; ").split(",")]
+    return pieces if all("/" in piece for piece in pieces) else [text.rstrip(",; ")]
+
+
+def _unmarked(text: str, number: int) -> str:
+    for _ in range(2):
+        for opening, closing in _PAIRS:
+            inner = text[len(opening) : len(text) - len(closing)]
+            if len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing):
+                if opening == "<" and "://" not in inner:
+                    raise Uncertain(f"line {number} is a placeholder that was not filled in")
+                text = inner.strip()
+    return text
