@@ -84,7 +84,9 @@ def test_evidence_orders_what_the_model_must_be_sure_of() -> None:
     assert listed < 0.7 < unlisted < ordinary
     assert needed("Bright Foundation", 0.7) == 1.0
     assert needed("Spara andringar", 0.7) > unlisted
-    assert needed("山田太郎", 0.7) == 0.7
+    assert needed("山田太郎", 0.7, "作者：") == needed("Ирина Волкова", 0.7, "Автор: ") == 0.7
+    assert needed("山田太郎", 0.7, "msgstr ") > 0.9  # two words of another script say little by themselves
+    assert needed("Получить ссылку", 0.7, '"link": "') == needed("最后一条信息", 0.7) == 1.0
 
 
 @given(st.text(alphabet="Aa. ,<@()'\"-\nUlrike Bender", max_size=200))
@@ -144,3 +146,29 @@ def test_a_word_of_its_own_may_be_an_account(text: str) -> None:
 def test_an_unlisted_word_alone_is_a_person_only_behind_a_credit() -> None:
     assert needed("Yuengling", 0.7, "1) ") > 1 - 1e-9
     assert needed("Yuengling", 0.7, "reported by ") < 1
+
+
+def test_a_cue_or_a_neighbour_makes_a_single_word_a_person() -> None:
+    assert needed("Zlotykova", 0.7, "guarantee given by ") == 1.0
+    for before in ("fixed by ", "Author: ", "<surname>", '"family": "', ".An ", "Thanks to "):
+        assert needed("Zlotykova", 0.7, before) == 0.7, before
+    for after in (" <z@host.org>", " et al. (2004)", " wrote:", ", D. E."):
+        assert needed("Zlotykova", 0.7, "see ", after) == 0.7, after
+    beside = needed("Zlotykova", 0.7, 'person("Ulrike", "', '", role')
+    assert 0.7 < beside < needed("Zlotykova", 0.7, 'color("Blue", "', '", role') == 1.0
+    assert needed("Eigenaar", 0.7, '"Owner": "', '",') == 1.0  # a translation
+
+
+def test_characters_of_fiction_places_and_languages_are_nobody() -> None:
+    for value in (
+        "Darth Vader",
+        "Doctor Watson",
+        "Erik Josten",
+        "Nilo-Saharan",
+        "Toki Quechua",
+        "Pine Hill",
+        "Star Wars",
+    ):
+        assert needed(value, 0.7) >= 0.97, value
+    assert needed("Anna Hill", 0.7) < 0.7
+    assert needed("Paul Irish", 0.7) < 0.7

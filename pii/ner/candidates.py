@@ -56,7 +56,7 @@ def find(column: pa.StringArray) -> Windows:
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
     buffer = column.buffers()[2]
     data = np.frombuffer(buffer, dtype=np.uint8) if buffer is not None else np.zeros(0, dtype=np.uint8)
-    rows, begins, ends = _scan(offsets, data, *cues.table(), *gazetteer.table())
+    rows, begins, ends = _scan(offsets, data, *cues.table(), *gazetteer.wide_table())
     joined, starts, origins = _join(offsets, data, rows, begins, ends, np.frombuffer(SEPARATOR.encode(), np.uint8))
     return Windows(joined.tobytes().decode(), rows, starts, origins)
 

@@ -19,7 +19,8 @@ from pii.ner.names import Split
 from pii.ner.words import words
 
 RESERVED = frozenset({"scipy", "flask", "requests", "werkzeug", "rich", "networkx"})  # for held-out tests of the model
-_LISTS = frozenset({"faker", "spacy", "ftfy", "tzdata", "phonenumbers"})  # packages that are lists of names and places
+# Packages that are lists of names and places.
+_LISTS = frozenset({"faker", "spacy", "ftfy", "tzdata", "phonenumbers", "mimesis", "names"})
 _PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation)\b|\bApache", re.IGNORECASE)
 _COPYLEFT = re.compile(r"GPL|MPL|Mozilla|Artistic|EPL", re.IGNORECASE)
 _PER_PACKAGE, _PER_SUFFIX, _FILE_LINES = 60, 500, 120

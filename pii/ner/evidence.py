@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import re
 
-from pii.ner.gazetteer import FAMILY, GIVEN, ORDINARY, bits_of
+from pii.ner import credit
+from pii.ner.credit import CREDITED, GREETED, LISTED
+from pii.ner.gazetteer import FAMILY, GIVEN, ORDINARY, RARE, bits_of
+from pii.ner.words import words as words_of
 
 MOST_LESS = 0.25  # with a given name, and another word
 FAMILY_ALONE = 0.18  # two words and more, of which a family name is listed and no given name
 UNLISTED = 0.23  # two words and more on neither list
 UNLIKELY = 0.26  # one word that is no given name, or with an ordinary word
+WITH_CUE = 0.1  # on neither list, where what stands before or behind speaks of people
 CERTAIN = 0.97  # the model's scores end at 0.98
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -56,45 +60,109 @@ NOBODY = frozenset(  # in a name's place: of companies, projects, places, headin
     ubisoft uganda ukraine university unix upper uruguay uzbekistan valley venezuela ventures version vietnam
     village vmware volkswagen volvo way wednesday week west western wikimedia windows with xiaomi xilinx yahoo
     yale year years yemen zambia zealand zimbabwe
+    academic addison birkhauser elsevier gruyter kaufmann kluwer mathworld mcgraw pergamon prentice springer
+    verlag wiley wolfram afrikaans alphabet amharic aymara balinese bambara basque cherokee creole esperanto
+    guarani gujarati hausa igbo kannada khmer malayalam marathi mixtec punjabi quechua sanskrit sinhala swahili
+    tagalog tamil telugu yiddish yoruba zulu government ministry administration agency parliament senate embassy
+    parkway manor estates crossroads
+    numerals supplement symbols wars rapids falls heights gardens springs beach harbor harbour plaza avenue junction
+    numbat narwhal jellyfish fossa ocelot pangolin
     """.split()  # noqa: SIM905
 )
+_ELSEWHERE = frozenset(  # of nations and places: family names too, behind a given name
+    """
+    albanian arabic armenian azerbaijani bengali bulgarian burmese cantonese catalan chinese croatian czech danish
+    dutch english estonian finnish flemish french gaelic galician georgian german greek hebrew hindi hungarian
+    icelandic indonesian irish italian japanese javanese kazakh korean kurdish kyrgyz latin latvian lithuanian
+    macedonian malay maltese mandarin maori mongolian nepali norwegian persian polish portuguese romanian russian
+    serbian slovak slovenian somali spanish swedish thai tibetan turkish ukrainian urdu uzbek vietnamese welsh
+    hill hall park lake lakes grove dale ferry mills mill oaks lane pines crossing springs ridge shores woods
+    prairie
+    san santa santo los las fort mount port puerto villa rio monte
+    """.split()  # noqa: SIM905
+)
+FICTION = frozenset(name.lower() for name in words_of("fiction"))
 _PARTICLES = frozenset(
     "van von vom der den de del della dos da das di du la le el al bin ibn ten ter zu af av y e und and".split()  # noqa: SIM905
 )
+_INITIAL = re.compile(r"(?:^|[\s,.])[^\W\d_]\.?(?=$|[\s,.-])")
+_CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
 
-# What makes a single word behind it a person.
-_CREDITED = re.compile(
-    r"(?i)\b(?:authors?|by|thanks(?:\s+to)?|maintainers?|credits?|contributors?|cc|dear|regards|cheers|name|owner)\b"
-    r"[\s:,*\"'=-]{1,5}\Z"
-)
+def needed(value: str, threshold: float, before: str = "", after: str = "") -> float:
+    """The score from which `value` counts as a name, where `threshold` is the model's own for names; 1 for never.
 
-
-def needed(value: str, threshold: float, before: str = "") -> float:
-    """The score from which `value` counts as a name, where `threshold` is the model's own for names.
-
-    `before` is what stands before it.
+    `before` and `after` are what stands there.
     """
     words = [word for word in _WORD.findall(value) if len(word) > 1]
-    if not value.isascii() and not any("A" <= word[0] <= "z" for word in words):
-        return threshold  # another script
-    if any(word.lower() in NOBODY for word in words):
+    evident = credit.evident(before, after)
+    in_list = evident == CREDITED or credit.is_listed(before)
+    if not value.isascii() and not any("A" <= word[0] <= "z" or word[0] < "\u0250" for word in words):
+        return _of_another_script(value, threshold, in_list or credit.is_holder(before))
+    if any(word.lower() in NOBODY for word in words) or " ".join(words).lower() in FICTION:
         return 1.0
-    if words and words[0][0].isupper() and any(word.islower() and word not in _PARTICLES for word in words):
-        return CERTAIN  # the beginning of a sentence
     bits = [bits_of(word) for word in words]
-    if value.isupper() and len(words) > 1:
-        return min(threshold + UNLISTED, CERTAIN)
-    if any(kind & GIVEN for kind in bits):
-        return threshold - MOST_LESS if len(words) > 1 else threshold
-    ordinary = [kind & ORDINARY and not kind & FAMILY for kind in bits]
-    if len(words) > 1 and ordinary[-1]:
-        return 1.0  # a heading, a title
-    if len(words) < 2 and not any(kind & FAMILY for kind in bits) and not _CREDITED.search(before):
-        return 1.0  # a product more often than a person
-    if any(ordinary) or len(words) < 2:
-        return min(threshold + UNLIKELY, CERTAIN)
-    return min(threshold + (FAMILY_ALONE if any(kind & FAMILY for kind in bits) else UNLISTED), CERTAIN)
+    given, family = any(kind & GIVEN for kind in bits), any(kind & FAMILY for kind in bits)
+    if words and any(word.islower() and word not in _PARTICLES for word in words):
+        if words[0][0].isupper():
+            return CERTAIN  # the beginning of a sentence
+        if len(words) > 1 and not (given and family):
+            return 1.0
+    if not words or (not given and any(word.lower() in _ELSEWHERE for word in words)):
+        return 1.0
+    ordinary = [bool(kind & ORDINARY and not kind & FAMILY) for kind in bits]
+    if len(words) < 2 or not re.search(r"\s", value.strip()):
+        if in_list or credit.is_beside_person(before, after):
+            evident = max(evident, LISTED)
+        return _of_one_word(value, threshold, bits, evident)
+    if ordinary[-1] and not given:
+        return CERTAIN if in_list and not ordinary[0] else 1.0  # a heading, a title
+    if value.isupper():
+        return min(threshold + (0 if given and (family or in_list) else UNLISTED), CERTAIN)
+    if any(ordinary):
+        return threshold if given else min(threshold + UNLIKELY, CERTAIN)
+    if given:
+        return threshold - MOST_LESS
+    in_list = in_list or credit.is_holder(before)
+    if any(kind & RARE for kind in bits):
+        return threshold if in_list or family else threshold + FAMILY_ALONE
+    if family:
+        return threshold if in_list else min(threshold + FAMILY_ALONE, CERTAIN)
+    return threshold + WITH_CUE if evident == CREDITED else min(threshold + UNLISTED, CERTAIN)
+
+
+def _of_one_word(value: str, threshold: float, bits: list[int], evident: int) -> float:
+    """For a single word, or a hyphenated one, or a family name with initials; `evident` as in credit.py, or 0."""
+    kind = 0
+    for other in bits:
+        kind |= other
+    if len(bits) > 1 and not all(other & (GIVEN | RARE) for other in bits):
+        kind &= ~GIVEN  # Nilo-Saharan, but Jean-Luc
+    if _INITIAL.search(value) and not kind & ORDINARY:  # Knuth, D. E.
+        return threshold if kind & (GIVEN | FAMILY) or evident == CREDITED else threshold + WITH_CUE
+    if kind & ORDINARY and not kind & FAMILY:
+        return CERTAIN if kind & GIVEN and evident else 1.0
+    if kind & GIVEN:
+        return threshold if evident else threshold + WITH_CUE
+    if evident == CREDITED:
+        return threshold
+    if kind & FAMILY:
+        return (
+            threshold + (WITH_CUE, FAMILY_ALONE)[evident == GREETED] if evident else min(threshold + UNLIKELY, CERTAIN)
+        )
+    return (
+        threshold + UNLISTED if evident == LISTED or (evident and kind & RARE) else 1.0
+    )  # a product more often than a person
+
+
+def _of_another_script(value: str, threshold: float, is_credited: bool) -> float:
+    """For words of another script: at most four Chinese signs, all capitalised where the script has capitals."""
+    words = value.split()
+    if any(len(run) > 4 for run in _CHINESE.findall(value)) or any(word[0].islower() for word in words):
+        return CERTAIN if is_credited else 1.0
+    if is_credited:
+        return threshold
+    return threshold if any(bits_of(word) & GIVEN for word in words) and len(words) > 1 else CERTAIN
 
 
 _FORM = re.compile(r"[^\W_][\w.+~-]*")

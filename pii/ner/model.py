@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pii.ner import evidence
+from pii.ner import credit, evidence
 from pii.ner.decode import Found, Labels, Tokens, kind, spans, trim
 from pipeline.errors import UsageError
 
@@ -170,7 +170,8 @@ class NerModel:
         """The score from which what stands in a text counts."""
         threshold = self.thresholds.get(entity, 0)
         if entity == "NAME" and threshold:
-            return evidence.needed(text[start:end], threshold, text[max(0, start - 32) : start])
+            before, after = text[max(0, start - credit.BEFORE) : start], text[end : end + credit.AFTER]
+            return evidence.needed(text[start:end], threshold, before, after)
         return NEVER if entity == "USERNAME" and threshold and not evidence.is_account(text, start, end) else threshold
 
     def _least(self, entity: str) -> float:
