@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ HELD = {
     103: "without filling in its placeholders",
     105: "which of them is meant?",
     110: "neither an account nor owner/repo",
-    111: "its title names another account",
+    111: "its title may name another account",
     112: "its author's account is gone",
     115: "in its author's own words",
     116: "line 5 is neither",
@@ -248,6 +249,23 @@ def test_a_file_in_no_form_is_one_sentence(data: bytes, says: str) -> None:
         list(read(data, "some file"))
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<!--" * 250_000,
+        "### " + "# " * 480_000,
+        "I request that the following data is removed from The Stack" + " " * 900_000 + "x",
+        "### Specific repositories to remove\n" + "- [x] " * 150_000,
+        "### Specific repositories to remove\n" + "a/b," * 200 + "\n" + "`" * 900_000,
+    ],
+)
+def test_a_body_made_to_take_long_does_not(body: str) -> None:
+    start = time.process_time()
+    (demand,) = _demands_of(body)
+    assert demand.held
+    assert time.process_time() - start < 2
 
 
 # ---- never too wide

@@ -6,13 +6,13 @@ rest is a plain list. What fits none is refused as a whole.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
-
-import orjson
 
 from opt_out.forms.demand import Demand
 from opt_out.forms.github_issues import is_issue, read_issues
+from opt_out.forms.json_records import Record, is_lines, parsed, records_of_lines, records_of_list
 from opt_out.forms.machine_lines import is_machine_line, read_machine_lines
 from opt_out.forms.machine_map import is_map, read_map
 from opt_out.forms.plain_list import read_list
@@ -21,6 +21,8 @@ from pipeline.errors import UsageError
 
 __all__ = ["Demand", "read"]
 
+GIVE = "give an export of issues, a table or a list"
+
 
 def read(data: bytes, source: str) -> Iterator[Demand]:
     """The demands that a file holds; `source` names it where the form gives no name of its own.
@@ -28,42 +30,40 @@ def read(data: bytes, source: str) -> Iterator[Demand]:
     Raises UsageError, also on the way, where the file is in none of the forms or is damaged: read it to its end before
     anything is recorded.
     """
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    beginning = data[:1_000].lstrip()[:1]
+    if beginning == b"[":
+        return _read_records(records_of_list(data, source), source)
+    if beginning == b"{":
+        if is_lines(data):
+            return _read_records(records_of_lines(data, source), source)
+        document = parsed(data, source)
+        if is_map(document):
+            _once_each([name for name, _ in json.loads(data, object_pairs_hook=list)], source)
+            return read_map(document, source)
+        return _read_records(iter([(source, document)]), source)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError:
-        raise UsageError(f"{source} is no UTF-8 text; give an export of issues, a table or a list.") from None
+        raise UsageError(f"{source} is no UTF-8 text; {GIVE}.") from None
     if "\0" in text:
-        raise UsageError(f"{source} is a binary file; give an export of issues, a table or a list.")
-    beginning = text.lstrip()[:1]
-    if not beginning:
-        raise UsageError(f"{source} is empty; give an export of issues, a table or a list.")
-    if beginning in "[{":
-        del text
-        return _read_json(data.removeprefix(b"\xef\xbb\xbf"), source)
-    return read_table(text, source) if is_table(text.lstrip().split("\n")[0].strip()) else read_list(text, source)
+        raise UsageError(f"{source} is a binary file; {GIVE}.")
+    if not text.strip():
+        raise UsageError(f"{source} is empty; {GIVE}.")
+    return read_table(text, source) if is_table(text.lstrip().splitlines()[0]) else read_list(text, source)
 
 
-def _read_json(data: bytes, source: str) -> Iterator[Demand]:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        lines = data.splitlines()
-        if len(lines) < 2 or not _is_whole(lines[0]):
-            raise UsageError(f"{source} is no whole JSON ({error}); export it again. Nothing was imported.") from None
-        return _read_records(_records_of_lines(lines, source), source)
-    if is_map(document):
-        return read_map(document, source)
-    if isinstance(document, dict):
-        return _read_records(iter([(f"{source}, line 1", document)]), source)
-    if document and all(isinstance(page, list) for page in document):  # gh api --paginate --slurp
-        document = [record for page in document for record in page]
-    return _read_records(((f"{source}, entry {at}", record) for at, record in enumerate(document, 1)), source)
+def _once_each(names: list[str], source: str) -> None:
+    """UsageError where an account stands twice: of the two lists, one would be lost."""
+    for name, times in Counter(name.lower() for name in names).items():
+        if times > 1:
+            raise UsageError(f"{source}: the account '{name[:40]}' stands in it twice; merge the two lists.")
 
 
-def _read_records(records: Iterator[tuple[str, Any]], source: str) -> Iterator[Demand]:
+def _read_records(records: Iterator[Record], source: str) -> Iterator[Demand]:
     first = next(records, None)
     if first is None:
-        raise UsageError(f"{source} holds no request; give an export of issues, a table or a list.")
+        raise UsageError(f"{source} holds no request; {GIVE}.")
     all_of_them = _with_first(first, records)
     if is_machine_line(first[1]):
         return read_machine_lines(all_of_them, source)
@@ -75,25 +75,6 @@ def _read_records(records: Iterator[tuple[str, Any]], source: str) -> Iterator[D
     )
 
 
-def _with_first(first: tuple[str, Any], rest: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _with_first(first: Record, rest: Iterator[Record]) -> Iterator[Record]:
     yield first
     yield from rest
-
-
-def _records_of_lines(lines: list[bytes], source: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield f"{source}, line {number}", orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise UsageError(
-                    f"{source}, line {number} is no whole JSON ({error}); export it again. Nothing was imported."
-                ) from None
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True

@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from opt_out.forms.demand import Uncertain, distinct
-from opt_out.forms.markdown import Line, account, items, repositories
+from opt_out.forms.markdown import LONGEST_LINE, Line, account, items, repositories
 from opt_out.forms.template import is_courtesy
 from opt_out.selectors import Selector
 
@@ -110,7 +110,7 @@ def read_form(lines: list[Line], author: str | None) -> Answers:
 
 
 def _heading(line: Line) -> str | None:
-    match = _HEADING.fullmatch(line.text) if line.text.startswith("#") else None
+    match = _HEADING.fullmatch(line.text) if line.text.startswith("#") and len(line.text) < LONGEST_LINE else None
     return HEADINGS.get(" ".join(match[1].casefold().replace("–", "-").replace("—", "-").split())) if match else None
 
 

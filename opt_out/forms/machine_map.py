@@ -1,4 +1,4 @@
-"""BigCode's machine map, which The Stack v2 was built with: `{account: ["all", "Commits", "GitHub issue", owner/repo]}`.
+"""BigCode's machine map, which The Stack v2 used: `{account: ["all", "Commits", "GitHub issue", owner/repo]}`.
 
 Its accounts are the authors of issues that somebody else has read. The map does not prove that: its requests wait for
 proof, or for an operator's judgement (`import --verified-because`).

@@ -7,6 +7,7 @@ mean the opposite of the name that stands in it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -21,14 +22,14 @@ _NEWLINE = re.compile(r"\r\n|\r")
 # Overrides of direction, and tag characters: what a reader sees is not what stands there.
 _DECEPTIVE = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
 _BULLET = re.compile(r"(?:[-*+•‣·–]|\d{1,4}[.)])\s+|[-*•](?=[A-Za-z0-9@])")
 _BOX = re.compile(r"\[([ xX])\]\s+")
 _LINK = re.compile(r"\[([^\[\]]*)\]\((\S+?)\)")
 _PAIRS = (("**", "**"), ("__", "__"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("<", ">"))
 _MARKS = re.compile(r"[~|<>^$=\[\]{}\\!?]")  # no part of a name; each may change what a line means
-_YES_OR_NO = re.compile("[✅✔☑❌✖❎🚫⛔🙅👎👍❗❓‼]")
+_YES_OR_NO = re.compile("[✅✔☑❌✖❎🚫⛔🙅👎👍❗❓‼🔴🟠🟡🟢⭕🆗🆖]")
+_LOGIC = frozenset({"Sm", "Sc", "Sk"})  # Unicode's signs such as ¬, ≠ and ×
 
 
 class Line(NamedTuple):
@@ -51,10 +52,20 @@ def lines_of(body: str) -> list[Line]:
     if "<!--" in body:
         if "```" in body or "~~~" in body:
             raise Uncertain("its text holds both a comment and a code block, so that one may hide the other")
-        body = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), body)
-        if "<!--" in body:
-            raise Uncertain("its text holds a comment that is not closed, and hides what follows")
+        body = _without_comments(body)
     return [Line(number, text.strip()) for number, text in enumerate(body.split("\n"), 1)]
+
+
+def _without_comments(body: str) -> str:
+    """`body` without HTML comments; its lines keep their numbers."""
+    shown, at = [], 0
+    while (start := body.find("<!--", at)) >= 0:
+        end = body.find("-->", start)
+        if end < 0:
+            raise Uncertain("its text holds a comment that is not closed, and hides what follows")
+        shown += [body[at:start], "\n" * body.count("\n", start, end)]
+        at = end + len("-->")
+    return "".join([*shown, body[at:]])
 
 
 def items(lines: Iterable[Line]) -> Iterator[Line]:
@@ -63,10 +74,10 @@ def items(lines: Iterable[Line]) -> Iterator[Line]:
     Raises Uncertain, which names the line, where more than a name may stand in it.
     """
     for number, text in lines:
-        if not text or _FENCE.fullmatch(text):
-            continue
         if len(text) > LONGEST_LINE:
             raise Uncertain(f"line {number} is longer than any name")
+        if not text or _FENCE.fullmatch(text):
+            continue
         bare = _BULLET.sub("", text, count=1) if _BULLET.match(text) else text
         if box := _BOX.match(bare):
             if box[1] == " ":
@@ -107,7 +118,7 @@ def _selector(item: Line) -> Selector:
         if named != selector:
             raise Uncertain(f"line {item.number} shows one name and links to another")
         return selector
-    if _MARKS.search(text) or _YES_OR_NO.search(text):
+    if _MARKS.search(text) or _YES_OR_NO.search(text) or any(unicodedata.category(sign) in _LOGIC for sign in text):
         raise Uncertain(f"line {item.number} holds more than a name")
     if text.endswith("."):  # part of a repository's name, or the end of a sentence
         raise Uncertain(f"line {item.number} ends in a full stop")

@@ -16,7 +16,10 @@ from opt_out.selectors import Selector
 SENTENCE = re.compile(
     r"I request that the following data is removed from The Stack(?: and StackOverflow)?\s*[:.]?", re.IGNORECASE
 )
-_TITLE = re.compile(r"\s*opt-?\s?out request for @?(\S+)\s*", re.IGNORECASE)
+_TITLE = re.compile(r"\s*(?:opt[- ]?out(?: request)?|remove)(?: (?:for )?(.*?))?[\s.!]*", re.IGNORECASE)
+_MYSELF = frozenset(
+    {"", "username", "<username>", "me", "myself", "my account", "my data", "my repositories", "all my repositories"}
+)
 _PLACEHOLDER = re.compile(r"(?:USERNAME|<USERNAME>)(?:/REPO(?:_?\d+)?)?", re.IGNORECASE)
 _STACK_OVERFLOW = re.compile(r"StackOverflow\s*:\s*(\S.*)?", re.IGNORECASE)
 _UNFILLED_STACK_OVERFLOW = re.compile(r"<?INSERT_STACKOVERFLOW_USERNAME_HERE>?", re.IGNORECASE)
@@ -101,12 +104,13 @@ def _of_the_author(words: list[str], found: list[Selector], notes: set[str], log
 
 
 def _subject(title: str, author: str | None) -> str:
-    """Whose `all` it is: the author's, unless the title names somebody else."""
+    """Whose `all` it is: the author's, unless the title may say anything else."""
     if author is None:
         raise Uncertain("its author's account is gone, so that nobody can tell whose data 'all', commits or issues are")
-    named = _TITLE.fullmatch(title)
-    if named and named[1].casefold() not in (author.casefold(), "username", "<username>"):
-        raise Uncertain("its title names another account than its author's: whose data are meant?")
+    named = _TITLE.fullmatch(title[:300])
+    name = (named[1] or "").casefold().removeprefix("@") if named else title.strip().casefold()
+    if name not in _MYSELF and name != author.casefold():
+        raise Uncertain("its title may name another account than its author's: whose data are meant?")
     return author
 
 
