@@ -41,20 +41,26 @@ def remove(
 ) -> dict[str, Record]:
     """Remove what `requests` ask for from the run in `store`, whose lock is held; what was done for each, by its id.
 
-    An interrupted removal is finished first, and reported too. Raises RunFailed where a file cannot be read or written.
+    An interrupted removal is finished first, and reported too. The journal stays, so that nothing of the report is lost
+    before the ledger has it; then `forget_journal`. Raises RunFailed where a file cannot be read or written.
     """
     done: dict[str, Record] = {}
     interrupted = Plan.load(store)
     if interrupted:
+        store.remove_unfinished()
         done = _carry_out(store, interrupted, erasers, executor)
     rest = {name: request for name, request in requests.items() if name not in done}
     if rest:
         store.remove(FOLDER)
         plan, edges = make_plan(erasers.load(store.root), rest, times, head, erasers, executor)
-        if plan.places:
-            plan.save(store, edges)
+        plan.save(store, edges)
         done |= _carry_out(store, plan, erasers, executor)
     return done
+
+
+def forget_journal(store: Storage) -> None:
+    """The ledger has the report of a removal: ids need not stand in the run any longer."""
+    store.remove(FOLDER)
 
 
 def _carry_out(store: Storage, plan: Plan, erasers: Erasers, executor: Executor) -> dict[str, Record]:
@@ -73,7 +79,6 @@ def _carry_out(store: Storage, plan: Plan, erasers: Erasers, executor: Executor)
     erase_from_caches(store, plan.removal.selectors)
     records = {name: _record(store, plan, name, written) for name in plan.requests}
     store.write_json(HONOURED, dict(plan.head))
-    store.remove(FOLDER)
     return records
 
 

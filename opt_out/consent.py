@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opt_out.apply import HONOURED, remove
+from opt_out.apply import HONOURED, forget_journal, remove
 from opt_out.erasers import Erasers
-from opt_out.honour import begin, due, record
-from opt_out.journal import Plan
+from opt_out.honour import begin, due, interrupted, report
 from opt_out.ledger import Ledger
 from opt_out.stage import OptOut
 from pipeline.errors import UsageError
+from pipeline.recipe import Recipe
 from pipeline.side import Executor
 from pipeline.state import Run
 
@@ -38,19 +38,21 @@ class LedgerConsent:
         store = run.store
         with Ledger.open(self._path, readonly=True) as ledger:
             changes = due(ledger, store)
-        interrupted, begun = Plan.load(store) is not None, any(this.receipts for this in run.passes)
+        begun = any(this.receipts for this in run.passes)
         if changes.withdrawn and begun:
             _read_anew(run)
         asked = {request.id: request for request in changes.accepted} if begun else {}
-        if asked or interrupted:
+        unfinished = interrupted(store)
+        if asked or unfinished:
             with Ledger.open(self._path) as ledger:
+                asked |= {name: ledger.request(name) for name in unfinished}
                 times = {name: begin(ledger, name, [store.root]) for name in asked}
                 done = remove(store, asked, times, self.head, self._erasers, executor())
-                record(ledger, {name: [made] for name, made in done.items()})
-                self._head = ledger.head()
-        if store.read_record(HONOURED) != self.head:
+                report(ledger, {name: [made] for name, made in done.items()})
+            forget_journal(store)
+        elif changes.withdrawn or not store.exists(HONOURED):
             store.write_json(HONOURED, dict(self.head))
-        return bool(asked or interrupted or (changes.withdrawn and begun))
+        return bool(asked or (changes.withdrawn and begun))
 
     def sweep(self, run: Run, executor: Callable[[], Executor]) -> bool:
         """Remove what earlier passes hold of documents that a gate left out of the later ones."""
@@ -60,12 +62,13 @@ class LedgerConsent:
             asked = {request.id: request for request in ledger.active()}
         times = {name: request.received for name, request in asked.items()}
         remove(run.store, asked, times, self.head, self._erasers, executor())
+        forget_journal(run.store)
         return True
 
 
-def ledger_of(run: Run) -> str | None:
-    """The ledger that a run's stages read; None where they read none. UsageError where they read several."""
-    stages = [named.stage for this in run.passes for named in this.part.stages]
+def ledger_of(recipe: Recipe) -> str | None:
+    """The ledger that a recipe's stages read; None where they read none. UsageError where they read several."""
+    stages = [named.stage for part in recipe.passes for named in part.stages]
     paths = {stage.ledger for stage in stages if isinstance(stage, OptOut) and stage.ledger}
     if len(paths) > 1:
         raise UsageError(f"the recipe names {len(paths)} ledgers ({', '.join(sorted(paths))}); a run keeps to one.")

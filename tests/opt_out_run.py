@@ -21,7 +21,7 @@ RECIPE = {
     "passes": {
         "intake": [{"opt_out": {"ledger": "ledger.sqlite"}}],
         "acquire": [{"acquire": {"shard_bytes": 9_000}}],
-        "filter": ["license", "select"],
+        "filter": ["select"],
         "deduplicate": ["deduplicate", {"opt_out": {"as": "gate", "ledger": "ledger.sqlite"}}],
         "tokenize": [{"tokenize": {"vocabulary": 300, "validation_share": 0.2}}],
     },
