@@ -85,8 +85,9 @@ def test_evidence_orders_what_the_model_must_be_sure_of() -> None:
     assert needed("Bright Foundation", 0.7) == 1.0
     assert needed("Spara andringar", 0.7) > unlisted
     assert needed("山田太郎", 0.7, "作者：") == needed("Ирина Волкова", 0.7, "Автор: ") == 0.7
-    assert needed("山田太郎", 0.7, "msgstr ") > 0.9  # two words of another script say little by themselves
-    assert needed("Получить ссылку", 0.7, '"link": "') == needed("最后一条信息", 0.7) == 1.0
+    assert needed("Андрей Сидоренко", 0.7, "- ") == 0.7
+    for words in ("山田太郎", "Получить ссылку", "最后一条信息", "Пароль"):  # they say little by themselves
+        assert needed(words, 0.7, '"link": "') == 1.0
 
 
 @given(st.text(alphabet="Aa. ,<@()'\"-\nUlrike Bender", max_size=200))
@@ -171,4 +172,4 @@ def test_characters_of_fiction_places_and_languages_are_nobody() -> None:
     ):
         assert needed(value, 0.7) >= 0.97, value
     assert needed("Anna Hill", 0.7) < 0.7
-    assert needed("Paul Irish", 0.7) < 0.7
+    assert needed("Paul Irish", 0.7) <= 0.7

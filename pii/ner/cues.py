@@ -22,13 +22,16 @@ PARTICLE = 11  # Jane van der Doe
 MENTION = 12  # an @jdoe may follow
 KEYWORD = 13  # LastChangedBy, IDENTIFIED BY: such a line is read as it is
 REVISION = 14  # $Id: file,v 1.2 2001/02/03 jdoe Exp $
+DEED = 15  # a listed given name stands right before: "Jane fixed"
 
 _WORDS = {
     FIELD: "author authors author_name maintainer maintainers contributor contributors creator creators reviewer "
     "reviewers approver approvers assignee assignees owner owners packager programmer programmers translator "
     "translators developer developers moduleauthor codeauthor sectionauthor __author__ __maintainer__ "
     "__credits__ codeowners committer autor auteur auteurs autori autores autore автор автори авторы 作者 著者 "
-    "作成者 저자 작성자 المؤلف מחבר συγγραφέας लेखक",
+    "作成者 저자 작성자 المؤلف מחבר συγγραφέας लेखक "
+    "assignedto assigned_to createdby created_by updatedby updated_by modifiedby reportedby approvedby reviewedby "
+    "authorname ownername contactname contact_name customername customer_name employeename employee_name",
     CREDIT: "copyright copyrights filecopyrighttext copyrighted thanks thank kudos props credit credits contributed "
     "written maintained signed acked courtesy coauthored authored merci danke gracias acknowledgements "
     "acknowledgments grateful rewritten cheers regards sincerely greetings yours __copyright__ legalcopyright "
@@ -49,7 +52,8 @@ _WORDS = {
     MENTION: "for ping follow on at h merged closes fixes",
     ACCOUNT: "user username login uid userid usr user_name screen_name nickname db_user dbuser db_username user_login",
     NAMED: "surname firstname lastname first_name last_name fullname full_name middlename given family first last "
-    "alt names",
+    "alt names name displayname display_name realname real_name forename lname fname client_name",
+    DEED: "fixed found asked told thinks added explained noticed wants helped joined prefers believes agreed",
     REVISION: "id header revision",
     KEYWORD: "lastchangedby identified sshd sudo rw drwx drwxr drwxrwxr drwxrwxrwx lrwxrwxrwx",
 }

@@ -16,7 +16,7 @@ from pii.ner.words import words as words_of
 
 MOST_LESS = 0.25  # with a given name, and another word
 FAMILY_ALONE = 0.18  # two words and more, of which a family name is listed and no given name
-UNLISTED = 0.23  # two words and more on neither list
+UNLISTED = 0.25  # two words and more on neither list
 UNLIKELY = 0.26  # one word that is no given name, or with an ordinary word
 WITH_CUE = 0.1  # on neither list, where what stands before or behind speaks of people
 CERTAIN = 0.97  # the model's scores end at 0.98
@@ -86,6 +86,9 @@ _PARTICLES = frozenset(
     "van von vom der den de del della dos da das di du la le el al bin ibn ten ter zu af av y e und and".split()  # noqa: SIM905
 )
 _INITIAL = re.compile(r"(?:^|[\s,.])[^\W\d_]\.?(?=$|[\s,.-])")
+_SLAVIC = re.compile(  # how family names end, and patronymics
+    r"(?:[оеё]в|[иы]н|[оеё]ва|[иы]на|ский|ская|цкий|цкая|ський|ська|енко|чук|ович|евич|ич|ян|дзе|швили|овна|евна)\b"
+)
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -105,10 +108,11 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
     given, family = any(kind & GIVEN for kind in bits), any(kind & FAMILY for kind in bits)
     if words and any(word.islower() and word not in _PARTICLES for word in words):
         if words[0][0].isupper():
-            return CERTAIN  # the beginning of a sentence
+            return CERTAIN if given else 1.0  # the beginning of a sentence
         if len(words) > 1 and not (given and family):
             return 1.0
-    if not words or (not given and any(word.lower() in _ELSEWHERE for word in words)):
+    known = [kind for word, kind in zip(words, bits, strict=True) if word.lower() not in _ELSEWHERE]
+    if not words or (len(known) < len(words) and not any(kind & GIVEN for kind in known)):
         return 1.0
     ordinary = [bool(kind & ORDINARY and not kind & FAMILY) for kind in bits]
     if len(words) < 2 or not re.search(r"\s", value.strip()):
@@ -162,7 +166,9 @@ def _of_another_script(value: str, threshold: float, is_credited: bool) -> float
         return CERTAIN if is_credited else 1.0
     if is_credited:
         return threshold
-    return threshold if any(bits_of(word) & GIVEN for word in words) and len(words) > 1 else CERTAIN
+    if len(words) not in (2, 3) or not (any(bits_of(word) & GIVEN for word in words) or _SLAVIC.search(value)):
+        return 1.0  # words of a translation
+    return threshold
 
 
 _FORM = re.compile(r"[^\W_][\w.+~-]*")

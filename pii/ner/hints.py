@@ -18,6 +18,7 @@ from pii.ner.cues import (
     AFTER,
     BY,
     CREDIT,
+    DEED,
     FIELD,
     KEYWORD,
     LABEL,
@@ -42,8 +43,10 @@ from pii.ner.triggers import (
     TITLE,
     UPPER,
     adjoins,
+    in_cell,
     in_identifier,
     is_account,
+    is_heading,
     is_home,
     is_note,
     is_profile,
@@ -54,7 +57,8 @@ from pii.ner.triggers import (
 
 REACH = 90  # bytes from a CREDIT cue to a name
 LISTED = GIVEN | FAMILY
-LINE, LEAD, WORD, START, STOP, BITS, SHAPE, CUE, CUE_STOP, CUE_LINE, PEOPLE, ITEMS, WRAPPED, STATES = range(14)
+ROWS = 40  # of a table are read by its head
+LINE, LEAD, WORD, START, STOP, BITS, SHAPE, CUE, CUE_STOP, CUE_LINE, PEOPLE, ITEMS, WRAPPED, TABLE, STATES = range(15)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -90,6 +94,8 @@ def at_cue(
     if cue == ACCOUNT and shape == CAPITALS and data[stop] == 32 and start >= begin + 7:  # CREATE USER jdoe
         return stop if data[start - 2] in (69, 82) and data[start - 3] in (84, 69) else -1
     if cue in (ACCOUNT, NAMED, FIELD):
+        if cue != ACCOUNT and is_heading(data, begin, end, start, stop):
+            state[TABLE] = ROWS
         at, quoted = value_of(data, begin, start, stop, end)
         if cue == ACCOUNT and at >= 0 and is_account(data, at, end, quoted, keys, values):
             return stop
@@ -112,6 +118,9 @@ def at_cue(
     if cue == AFTER:
         near = adjoins(data, state[STOP], start) and state[BITS] & ORDINARY == 0 and state[SHAPE] == TITLE
         return stop if near else -1
+    if cue == DEED:
+        near = adjoins(data, state[STOP], start) and state[BITS] & (ORDINARY | GIVEN) == GIVEN
+        return stop if near and state[SHAPE] == TITLE else -1
     if cue == LABEL:
         if stop < end and data[stop] == 58 and shape != MIXED:
             set_cue(state, CREDIT, stop)
@@ -153,6 +162,8 @@ def at_name(
         and data[start - 3] == 45
     ):
         return start, stop  # -- Jane
+    if state[TABLE] and shape == TITLE and not ordinary and stop - start > 2 and in_cell(data, begin, start):
+        return start, stop
     alone = state[WORD] == start and data[state[LEAD]] in (35, 47, 42, 45, 59, 37)  # the first in its comment
     if alone and bits & (GIVEN | ORDINARY) == GIVEN and stop + 1 < end and data[stop] == 58 and data[stop + 1] == 32:
         return start, stop  # // Jane: ...
@@ -233,7 +244,7 @@ def at_word(
     if cue:
         reached = at_cue(data, begin, end, start, stop, cue, shape, state, keys, values)
         if reached >= 0:
-            return (state[START] if cue == AFTER else start), reached
+            return (state[START] if cue in (AFTER, DEED) else start), reached
         if shape == TITLE and not in_identifier(data, begin, end, start, stop):
             bits = look_up(keys, values, value) if 2 < length <= 40 else 0
             state[START], state[STOP], state[BITS], state[SHAPE] = start, stop, bits, shape
@@ -267,6 +278,7 @@ def new_line(data: np.ndarray, at: int, end: int, state: np.ndarray, keys: np.nd
     state[WRAPPED] = state[STOP] == last + 1 and state[BITS] & (GIVEN | ORDINARY) == GIVEN and state[SHAPE] == TITLE
     state[LINE], state[LEAD], state[WORD] = at, -1, -1
     state[PEOPLE] = max(0, state[PEOPLE] - 1)
+    state[TABLE] = max(0, state[TABLE] - 1) if at < end and data[at] not in (10, 13) else 0
     if state[ITEMS] == 0:
         return -1
     state[ITEMS] -= 1

@@ -132,6 +132,31 @@ def word_bits(data: np.ndarray, at: int, end: int, keys: np.ndarray, values: np.
 
 
 @numba.njit(nogil=True, cache=True)
+def in_cell(data: np.ndarray, begin: int, start: int) -> bool:
+    """Whether a word begins a cell: behind , ; | or a tab, a quote, a bracket, or the line's end."""
+    at = start - 1
+    if at >= begin and data[at] == 32:
+        at -= 1
+    return at < begin or data[at] in (10, 44, 59, 9, 124, 34, 39, 40)
+
+
+@numba.njit(nogil=True, cache=True)
+def is_heading(data: np.ndarray, begin: int, end: int, start: int, stop: int) -> bool:
+    """Whether a word is the head of a column: a whole cell, and another cell beside it."""
+    if not in_cell(data, begin, start):
+        return False
+    at = stop
+    if at < end and data[at] in (34, 39, 96):
+        at += 1
+    if at < end and data[at] == 32:
+        at += 1
+    if at < end and data[at] in (44, 59, 9, 124):
+        return True
+    before = start - 1 if start > begin else start
+    return (at >= end or data[at] in (10, 13, 41)) and data[before] in (44, 59, 9, 124, 32)
+
+
+@numba.njit(nogil=True, cache=True)
 def is_account(data: np.ndarray, at: int, end: int, quoted: bool, keys: np.ndarray, values: np.ndarray) -> bool:
     """Whether the value at `at` can be an account: one word, no ordinary one, up to its quote or line end."""
     stop, _, bits = word_bits(data, at, end, keys, values)
