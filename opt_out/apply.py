@@ -89,11 +89,9 @@ def _intake(run: Run, plan: Plan) -> Intake | None:
 
 def _intake_files(run: Run, plan: Plan) -> list[str]:
     """Where it is said of repositories that they are opted out."""
-    files = []
-    for shard in plan.opted_out:
-        receipt = run.passes[0].receipts.get(shard, {})
-        files += [receipt[what]["path"] for what in ("decisions", "dropped") if what in receipt]
-    return files
+    folder = run.passes[0].folder  # not its receipts, which an interruption may have left without their files
+    files = [file for shard in plan.opted_out for file in (folder.decisions(shard), folder.dropped(shard))]
+    return [file for file in files if run.store.exists(file)]
 
 
 def _replaced(run: Run, plan: Plan) -> dict[str, str]:

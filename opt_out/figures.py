@@ -106,9 +106,9 @@ def _uncount(measures: Measures, decisions: pa.Table) -> None:
     counts = Counter(zip(*columns, strict=True))
     by_stage = {measure["stage"]: measure["decisions"] for measure in measures}
     for (stage, action, reason), count in counts.items():
-        reasons = by_stage[stage][action]
-        reasons[reason] -= count
+        reasons = by_stage[stage].get(action, {})
+        reasons[reason] = reasons.get(reason, 0) - count
         if reasons[reason] <= 0:
             del reasons[reason]
         if not reasons:
-            del by_stage[stage][action]
+            by_stage[stage].pop(action, None)
