@@ -1,7 +1,7 @@
 """Reads a few files of a repository's default branch from the host: the reader that proof of authority needs.
 
-One commit without its blobs is fetched, then only the blobs that are asked for, so that a large repository costs no more
-than its trees.
+One commit without its blobs is fetched, then only the blobs that are asked for: a large repository costs no more than
+its trees.
 """
 
 from __future__ import annotations

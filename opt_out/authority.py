@@ -87,7 +87,7 @@ def prove(token: str, selectors: Sequence[Selector], read: Reader) -> tuple[list
             problems.append(
                 f"'{selector}' is not proven ({reasons})."
                 if places
-                else f"'{selector}' cannot be proven by a token; it needs an operator's judgement (quarry opt-out accept)."
+                else f"'{selector}' cannot be proven by a token; it needs an operator's judgement (accept)."
             )
     return proofs, problems
 

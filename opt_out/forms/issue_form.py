@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from opt_out.forms.demand import Uncertain, distinct
-from opt_out.forms.markdown import LONGEST_LINE, Line, account, items, repositories
+from opt_out.forms.markdown import LONGEST_LINE, Line, account, items, repository
 from opt_out.forms.template import is_courtesy
 from opt_out.selectors import Selector
 
@@ -159,7 +159,7 @@ def _repositories(lines: list[Line], accounts: list[Selector], author: str | Non
             if author is None or all(selector.value != author.lower() for selector in accounts):
                 raise Uncertain(f"line {item.number} asks for all repositories without naming whose")
             continue  # the account is listed to be removed entirely
-        selector = repositories(item)
+        selector = repository(item)
         owner = selector.value.split("/")[0]
         if owner in _PLACEHOLDERS or owner == "some-org":
             raise Uncertain(f"line {item.number} is a placeholder that was not filled in")

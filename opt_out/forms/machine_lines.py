@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from opt_out.forms.demand import Demand, Uncertain, distinct
-from opt_out.forms.markdown import Line, account, repositories
+from opt_out.forms.markdown import Line, account, repository
 from opt_out.selectors import Selector
 from pipeline.errors import UsageError
 
@@ -43,7 +43,7 @@ def read_machine_lines(records: Iterator[tuple[str, Any]], source: str) -> Itera
 
 def _selectors(owners: list[str], names: list[str]) -> tuple[Selector, ...]:
     whole = [account(Line(number, name.strip())) for number, name in enumerate(owners, 1)]
-    single = [repositories(Line(number, name.strip())) for number, name in enumerate(names, len(owners) + 1)]
+    single = [repository(Line(number, name.strip())) for number, name in enumerate(names, len(owners) + 1)]
     accounts = {selector.value for selector in whole}
     if any(selector.value.split("/")[0] in accounts for selector in single):
         raise Uncertain("it names a whole account and single repositories of it: which is meant?")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opt_out.forms.demand import Demand, Uncertain, distinct, whole_account, written_by
-from opt_out.forms.markdown import Line, account, repositories
+from opt_out.forms.markdown import Line, account, repository
 from opt_out.selectors import Selector
 from pipeline.errors import UsageError
 
@@ -50,7 +50,7 @@ def _selectors(login: str, wanted: list[str]) -> tuple[Selector, ...]:
         elif word in _KINDS:
             found += written_by(owner, _KINDS[word])
         else:
-            found.append(repositories(Line(number, word.strip())))
+            found.append(repository(Line(number, word.strip())))
     if "all" in wanted:  # covers its own repositories, commits and issues
         whole = whole_account(owner)
         found = [*whole, *(one for one in found if one.target == "repository" and one.value.split("/")[0] != owner)]

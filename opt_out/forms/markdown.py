@@ -26,6 +26,12 @@ _FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
 _BULLET = re.compile(r"(?:[-*+•‣·–]|\d{1,4}[.)])\s+|[-*•](?=[A-Za-z0-9@])")
 _BOX = re.compile(r"\[([ xX])\]\s+")
 _LINK = re.compile(r"\[([^\[\]]*)\]\((\S+?)\)")
+# Pages of GitHub that show an account, or a repository as a whole.
+_PAGE = re.compile(
+    r"((?:https?://)?(?:www\.)?github\.com/[\w.-]+(?:/[\w.-]+)?)"
+    r"(?:/tree/(?:main|master)/?|/?#readme|/?\?tab=(?:repositories|overview|readme-ov-file)(?:#readme)?)",
+    re.ASCII | re.IGNORECASE,
+)
 _PAIRS = (("**", "**"), ("__", "__"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("<", ">"))
 _MARKS = re.compile(r"[~|<>^$=\[\]{}\\!?]")  # no part of a name; each may change what a line means
 _YES_OR_NO = re.compile("[✅✔☑❌✖❎🚫⛔🙅👎👍❗❓‼🔴🟠🟡🟢⭕🆗🆖]")
@@ -88,13 +94,14 @@ def items(lines: Iterable[Line]) -> Iterator[Line]:
                 yield Line(number, piece)
 
 
-def repositories(item: Line) -> Selector:
-    """The repository, or path inside one, that an item names; Uncertain where it is anything else."""
+def repository(item: Line) -> Selector:
+    """The repository that an item names; Uncertain where it is anything else, also a part of one.
+
+    BigCode's forms know no paths: what stands behind a colon may as well be a remark.
+    """
     selector = _selector(item)
-    if selector.target == "owner":
+    if selector.target != "repository":
         raise Uncertain(f"line {item.number} names no repository as owner/repo")
-    if selector.target not in ("repository", "path"):
-        raise Uncertain(f"line {item.number} is neither a repository nor a path in one")
     return selector
 
 
@@ -108,6 +115,8 @@ def account(item: Line) -> Selector:
 
 def _selector(item: Line) -> Selector:
     text = item.text
+    if page := _PAGE.fullmatch(text):
+        return _parsed(page[1], item.number)
     if link := _LINK.fullmatch(text):
         shown, address = link.groups()
         selector = _parsed(address, item.number)

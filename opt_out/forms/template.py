@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from opt_out.forms.demand import Uncertain, distinct, whole_account, written_by
-from opt_out.forms.markdown import Line, items, repositories
+from opt_out.forms.markdown import Line, items, repository
 from opt_out.selectors import Selector
 
 SENTENCE = re.compile(
@@ -76,7 +76,7 @@ def read_template(lines: list[Line], title: str, author: str | None) -> tuple[tu
             if overflow[1] and not _UNFILLED_STACK_OVERFLOW.fullmatch(overflow[1]):
                 elsewhere = "it also asks for an account of Stack Overflow, which is no part of these data"
         else:
-            found.append(repositories(item))
+            found.append(repository(item))
     if placeholders and not found and "all" not in words:
         raise Uncertain("the template was sent without filling in its placeholders")
     if not words and not found:
