@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pii.ner.gazetteer import GIVEN, ORDINARY, bits_of
+from pii.ner.gazetteer import FAMILY, GIVEN, ORDINARY, bits_of
 
 CREDITED, LISTED, GREETED = 3, 2, 1  # what says so surely; a neighbour does; what says that for listed names alone
 
@@ -25,7 +25,8 @@ _FIELDS = (  # with a sign for what they hold: author: Jane, <owner>Jane
     rf"|surname|forename|{_NAMES}|(?:created|updated|modified|approved)[_ ]?by|photo|music|foto|musik"
 )
 _ROLES = (  # with a blank
-    r"(?:co-?)?authors?|maintainer|mr|mrs|ms|prof|dear|thanks(?:[ ]to)?|thx(?:[ ]to)?|kudos(?:[ ]to)?|grateful[ ]to"
+    r"(?:co-?)?authors?|maintainer|mr|mrs|ms|prof|dear|hi|hey|thanks(?:[ ]to)?|thx(?:[ ]to)?|kudos(?:[ ]to)?"
+    r"|grateful[ ]to"
 )
 _DEEDS = (  # with "by"
     r"written|reported|suggested|fixed|contributed|implemented|authored|found|patch(?:es)?|spotted|noticed|proposed|idea"
@@ -58,7 +59,8 @@ _ACTS = re.compile(  # an address, an account, what only people do
     r"|(?:wrote|writes|said|says|thinks|suggested|noticed|pointed|asked|told|joined|explained)\b"
     r"|et[ ]al\b|\(?(?:19|20)\d\d[a-z]?\)|, [A-Z]\.[ ,-])"
 )
-_CELL_BEFORE = re.compile(r"([^\W\d_]{3,})(?:[\"']?[ ]?[,;|\t][ ]?[\"']?| and )\Z")
+_CELL_BEFORE = re.compile(r"([^\W\d_]{3,})[\"']?[ ]?[,;|\t][ ]?[\"']?\Z")
+_JOINED_BEFORE = re.compile(r"[A-Z][^\W\d_]* ([^\W\d_]{3,}) and \Z")
 _CELL_AFTER = re.compile(r"[\"']?[ ]?[,;|\t][ ]?[\"']?([^\W\d_]{3,})")
 
 
@@ -69,10 +71,15 @@ def evident(before: str, after: str) -> int:
     return GREETED if _GREETED.search(before) else 0
 
 
-def is_beside_person(before: str, after: str) -> bool:
-    """Whether the cell of a table before or behind, or who stands before an `and`, has a listed name: `"Jane", "`."""
-    words = [match[1] for match in (_CELL_BEFORE.search(before), _CELL_AFTER.match(after)) if match]
-    return any(bits_of(word) & (GIVEN | ORDINARY) == GIVEN and word[0].isupper() for word in words)
+def is_beside_person(before: str, after: str, kinds: int) -> bool:
+    """Whether the cell of a table before or behind, or who stands before an `and`, has a listed name: `"Jane", "`.
+
+    `kinds`: the gazetteer's that count in a cell.
+    """
+    cells = [match[1] for match in (_CELL_BEFORE.search(before), _CELL_AFTER.match(after)) if match]
+    joined = _JOINED_BEFORE.search(before)
+    words = [(cell, kinds) for cell in cells] + ([(joined[1], GIVEN | FAMILY)] if joined else [])
+    return any(bits_of(word) & kind and not bits_of(word) & ORDINARY and word[0].isupper() for word, kind in words)
 
 
 def is_listed(before: str) -> bool:

@@ -8,6 +8,7 @@ Chosen on labels of the development repositories (docs/decisions/ner-model.md).
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from pii.ner import credit
 from pii.ner.credit import CREDITED, GREETED, LISTED
@@ -16,7 +17,7 @@ from pii.ner.words import words as words_of
 
 MOST_LESS = 0.25  # with a given name, and another word
 FAMILY_ALONE = 0.18  # two words and more, of which a family name is listed and no given name
-UNLISTED = 0.25  # two words and more on neither list
+UNLISTED = 0.23  # two words and more on neither list
 UNLIKELY = 0.26  # one word that is no given name, or with an ordinary word
 WITH_CUE = 0.1  # on neither list, where what stands before or behind speaks of people
 CERTAIN = 0.97  # the model's scores end at 0.98
@@ -65,6 +66,7 @@ NOBODY = frozenset(  # in a name's place: of companies, projects, places, headin
     guarani gujarati hausa igbo kannada khmer malayalam marathi mixtec punjabi quechua sanskrit sinhala swahili
     tagalog tamil telugu yiddish yoruba zulu government ministry administration agency parliament senate embassy
     parkway manor estates crossroads
+    januari februari maret mei juni juli agustus janvier juillet enero febrero agosto januar februar dezember
     numerals supplement symbols wars rapids falls heights gardens springs beach harbor harbour plaza avenue junction
     numbat narwhal jellyfish fossa ocelot pangolin
     """.split()  # noqa: SIM905
@@ -81,7 +83,7 @@ _ELSEWHERE = frozenset(  # of nations and places: family names too, behind a giv
     san santa santo los las fort mount port puerto villa rio monte
     """.split()  # noqa: SIM905
 )
-FICTION = frozenset(name.lower() for name in words_of("fiction"))
+FICTION = frozenset(" ".join(re.findall(r"[^\W\d_]+", name)).lower() for name in words_of("fiction"))
 _PARTICLES = frozenset(
     "van von vom der den de del della dos da das di du la le el al bin ibn ten ter zu af av y e und and".split()  # noqa: SIM905
 )
@@ -102,11 +104,11 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
     in_list = evident == CREDITED or credit.is_listed(before)
     if not value.isascii() and not any("A" <= word[0] <= "z" or word[0] < "\u0250" for word in words):
         return _of_another_script(value, threshold, in_list or credit.is_holder(before))
-    if any(word.lower() in NOBODY for word in words) or " ".join(words).lower() in FICTION:
+    if any(word.lower() in NOBODY for word in words) or " ".join(_WORD.findall(value)).lower() in FICTION:
         return 1.0
-    bits = [bits_of(word) for word in words]
+    bits = [_bits(word) for word in words]
     given, family = any(kind & GIVEN for kind in bits), any(kind & FAMILY for kind in bits)
-    if words and any(word.islower() and word not in _PARTICLES for word in words):
+    if words and any(part.islower() and part not in _PARTICLES for part in value.split()):
         if words[0][0].isupper():
             return CERTAIN if given else 1.0  # the beginning of a sentence
         if len(words) > 1 and not (given and family):
@@ -116,15 +118,18 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
         return 1.0
     ordinary = [bool(kind & ORDINARY and not kind & FAMILY) for kind in bits]
     if len(words) < 2 or not re.search(r"\s", value.strip()):
-        if in_list or credit.is_beside_person(before, after):
+        beside = GIVEN | (FAMILY if any(kind & (GIVEN | RARE) for kind in bits) else 0)
+        if in_list or credit.is_beside_person(before, after, beside):
             evident = max(evident, LISTED)
         return _of_one_word(value, threshold, bits, evident)
     if ordinary[-1] and not given:
         return CERTAIN if in_list and not ordinary[0] else 1.0  # a heading, a title
+    if value.isupper() and any(ordinary):
+        return 1.0
     if value.isupper():
         return min(threshold + (0 if given and (family or in_list) else UNLISTED), CERTAIN)
     if any(ordinary):
-        return threshold if given else min(threshold + UNLIKELY, CERTAIN)
+        return threshold if given and sum(ordinary) < 2 else min(threshold + UNLIKELY, CERTAIN)
     if given:
         return threshold - MOST_LESS
     in_list = in_list or credit.is_holder(before)
@@ -132,7 +137,17 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
         return threshold if in_list or family else threshold + FAMILY_ALONE
     if family:
         return threshold if in_list else min(threshold + FAMILY_ALONE, CERTAIN)
+    if len(words) > 3 and not in_list:
+        return 1.0
     return threshold + WITH_CUE if evident == CREDITED else min(threshold + UNLISTED, CERTAIN)
+
+
+def _bits(word: str) -> int:
+    """The gazetteer's bits of a word, or of its letters without their marks."""
+    bits = bits_of(word)
+    if not bits and not word.isascii():
+        bits = bits_of("".join(letter for letter in unicodedata.normalize("NFKD", word) if letter.isalpha()))
+    return bits
 
 
 def _of_one_word(value: str, threshold: float, bits: list[int], evident: int) -> float:

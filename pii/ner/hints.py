@@ -162,7 +162,7 @@ def at_name(
         and data[start - 3] == 45
     ):
         return start, stop  # -- Jane
-    if state[TABLE] and shape == TITLE and not ordinary and stop - start > 2 and in_cell(data, begin, start):
+    if 0 < state[TABLE] < ROWS and shape == TITLE and not ordinary and stop - start > 2 and in_cell(data, begin, start):
         return start, stop
     alone = state[WORD] == start and data[state[LEAD]] in (35, 47, 42, 45, 59, 37)  # the first in its comment
     if alone and bits & (GIVEN | ORDINARY) == GIVEN and stop + 1 < end and data[stop] == 58 and data[stop + 1] == 32:

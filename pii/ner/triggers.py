@@ -142,18 +142,18 @@ def in_cell(data: np.ndarray, begin: int, start: int) -> bool:
 
 @numba.njit(nogil=True, cache=True)
 def is_heading(data: np.ndarray, begin: int, end: int, start: int, stop: int) -> bool:
-    """Whether a word is the head of a column: a whole cell, and another cell beside it."""
-    if not in_cell(data, begin, start):
-        return False
-    at = stop
-    if at < end and data[at] in (34, 39, 96):
-        at += 1
-    if at < end and data[at] == 32:
-        at += 1
-    if at < end and data[at] in (44, 59, 9, 124):
-        return True
-    before = start - 1 if start > begin else start
-    return (at >= end or data[at] in (10, 13, 41)) and data[before] in (44, 59, 9, 124, 32)
+    """Whether a word is the head of a column: a whole cell, and another one beside it on its line."""
+    first, last = start - 1, stop
+    while first >= begin and data[first] in (32, 34, 39, 96, 40):
+        first -= 1
+    while last < end and data[last] in (32, 34, 39, 96):
+        last += 1
+    opens, closes = last < end and data[last] in (44, 59, 9, 124), first >= begin and data[first] in (44, 59, 9, 124)
+    if opens:
+        last = skip_blanks(data, last + 1, end)
+        opens = last < end and data[last] not in (10, 13)
+    at_end = last >= end or data[last] in (10, 13, 41)
+    return (opens and (closes or first < begin or data[first] == 10)) or (closes and at_end)
 
 
 @numba.njit(nogil=True, cache=True)
