@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cli.erasers import RunErasers
 from cli.progress import listener
+from opt_out.consent import LedgerConsent, ledger_of
 from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
 from pipeline.manifest import dataset_receipt
-from pipeline.recipe import load_recipe
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import clean as remove_old
 from pipeline.run import execute
 from pipeline.state import Run, load_run, open_run
@@ -63,9 +65,18 @@ def run(
         return RayExecutor(workers, ray)
 
     with listener(Console(stderr=True)) as progress:
-        done = execute(loaded, out, start, progress, publish, discard_intermediate=discard_intermediate)
+        consent = consent_of(loaded)
+        done = execute(
+            loaded, out, start, progress, publish, consent=consent, discard_intermediate=discard_intermediate
+        )
     figures = summary(done)
     typer.echo(json.dumps(figures) if as_json else _sentences(done, figures))
+
+
+def consent_of(recipe: Recipe) -> LedgerConsent | None:
+    """How a recipe's runs keep to their ledger; None where it names none."""
+    path = ledger_of(recipe)
+    return LedgerConsent(path, RunErasers()) if path else None
 
 
 def clean(directory: Directory, as_json: Json = False) -> None:

@@ -39,7 +39,7 @@ def repositories() -> dict[str, dict[str, bytes]]:
     made = {f"owner{n}/{verb}er": own_files(verb) for n, verb in enumerate(VERBS[3:])}
     widgets = {**own_files("grind"), **own_files("polish"), "src/secret.py": own_files("sift")["sift/sift.py"]}
     made["acme/widgets"] = widgets
-    made["acme/gadgets"] = own_files("spin")
+    made["acme/gadgets"] = {**own_files("spin"), **own_files("crimp")}
     made["acme-corp/widgets"] = own_files("weave")
     fork = {path: data.replace(b"at most", b"no more than") for path, data in widgets.items()}
     made["forker/widgets"] = {**fork, **own_files("knit")}
