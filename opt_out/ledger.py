@@ -7,31 +7,28 @@ waits for its turn, checks what it does against the state it finds, and is on th
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple, TextIO
 
-from opt_out.chain import EMPTY, Entry, Row, broken_links, canonical, exported, head_statement, make_row, to_entry
+from opt_out.chain import EMPTY, Entry, Row, broken_links, canonical, exported, to_entry
 from opt_out.chain import Head as Head
 from opt_out.keys import PrivateKey, PublicKeys
 from opt_out.ledger_check import problems
-from opt_out.ledger_file import FORMAT as FORMAT
 from opt_out.ledger_file import connect, create_file, damaged
-from opt_out.ledger_index import FOLLOWS, KEY_EVENTS, check_follows, index_entry, read_requests, request_id, to_selector
 from opt_out.ledger_index import Request as Request
-from opt_out.selectors import Selector, Selectors, parse_selector
+from opt_out.ledger_index import index_entry, read_requests, to_selector
+from opt_out.ledger_writer import Incoming as Incoming
+from opt_out.ledger_writer import Writer
+from opt_out.selectors import Selector, Selectors
 from pipeline.errors import UsageError
 
 AT_ONCE = 1_000  # rows read in one go
 ACTIVE = "verified_at <= ? AND (withdrawn_at IS NULL OR withdrawn_at > ?)"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Changes(NamedTuple):
@@ -39,18 +36,6 @@ class Changes(NamedTuple):
 
     accepted: list[Request]
     withdrawn: list[Request]
-
-
-class Incoming(NamedTuple):
-    """A request to be received."""
-
-    selectors: Sequence[Selector]
-    source: str
-    person: Mapping[str, Any] | None = None  # who asked, and what they wrote; erasable
-    copies: bool = False
-    received: str | None = None  # ISO time; now where it is not known
-    held: str = ""  # why a person must look at it
-    verified: Mapping[str, Any] | None = None  # how its author's authority is known already: verified at once
 
 
 class Ledger:
@@ -220,7 +205,7 @@ class Ledger:
             first = (writer.one("SELECT max(number) FROM request")[0] or 0) + 1
             number = first
             for one in incoming:
-                number += self._receive(writer, number, one)
+                number += writer.receive(number, one)
         with self._reading():
             return read_requests(self._connection, "number >= ? AND number < ?", (first, number))
 
@@ -230,19 +215,7 @@ class Ledger:
         Raises UsageError where the event is impossible in the request's state.
         """
         with self._writing() as writer:
-            if event in KEY_EVENTS and not request:
-                if not isinstance(body.get("key"), str):
-                    raise UsageError(f"an entry {event} names a key; give its id.")
-            elif event in FOLLOWS:
-                known = writer.one("SELECT state FROM request WHERE id = ?", request)
-                if known is None:
-                    raise UsageError(
-                        f"the ledger '{self.path}' has no request {request}; 'quarry opt-out list' shows all."
-                    )
-                begun = writer.one("SELECT 1 FROM entry WHERE request = ? AND event = 'applying'", request)
-                check_follows(event, request, known[0], begun is not None)
-            else:
-                raise UsageError(f"'{event}' is no event of a request; choose one of {', '.join(FOLLOWS)}.")
+            writer.check(event, request, body)
             return writer.add(event, request, body, time)
 
     def erase_person(self, *names: str) -> None:
@@ -274,20 +247,9 @@ class Ledger:
             )
 
     def sign(self, key: PrivateKey) -> Head:
-        """Sign the newest entry, and so all before it. UsageError where there is none, or the key is retired or lost."""
+        """Sign the newest entry, and so all before it. UsageError without one, and where the key is retired or lost."""
         with self._writing() as writer:
-            gone = writer.one(
-                "SELECT event FROM entry WHERE request = '' AND event IN ('key_retired', 'key_lost') "
-                "AND json_extract(body, '$.key') = ?",
-                key.id,
-            )
-            if gone:
-                raise UsageError(f"the key {key.id} was {gone[0].removeprefix('key_')}; sign with the present one.")
-            if writer.head == EMPTY:
-                raise UsageError(f"the ledger '{self.path}' is empty; there is nothing to sign.")
-            signature = key.sign(head_statement(writer.head)).hex()
-            writer.execute("INSERT OR IGNORE INTO signature VALUES(?, ?, ?, ?)", *writer.head, key.id, signature)
-            return writer.head
+            return writer.sign(key)
 
     def rebuild_index(self) -> None:
         """Make states and look-ups anew from the entries. UsageError where these do not hold together."""
@@ -299,29 +261,6 @@ class Ledger:
                 writer.execute(f"DELETE FROM {table}")
             for entry in self.entries():
                 index_entry(self._connection, entry)
-
-    def _receive(self, writer: _Writer, number: int, one: Incoming) -> int:
-        """Add one request; how many that were, 0 where its source is known."""
-        if not one.source or (not one.selectors and not one.held):
-            raise UsageError(f"the request from '{one.source}' names no source or asks for nothing; give both.")
-        if writer.one("SELECT 1 FROM request WHERE source = ?", one.source):
-            return 0
-        name = request_id(number)
-        where = f"the request from '{one.source}'"
-        selectors = dict.fromkeys(str(parse_selector(str(selector), where)) for selector in one.selectors)
-        body = {
-            "selectors": list(selectors),
-            "copies": one.copies,
-            "source": one.source,
-            "received": writer.now if one.received is None else _checked(one.received, where),
-            "person": writer.keep_person(name, one.person) if one.person else None,
-        }
-        writer.add("received", name, body)
-        if one.held:
-            writer.add("held", name, {"reason": one.held})
-        if one.verified is not None:
-            writer.add("verified", name, one.verified)
-        return 1
 
     def _rows(self, after: int, until: int | None = None) -> Iterator[Row]:
         while True:
@@ -360,56 +299,16 @@ class Ledger:
                 raise damaged(self.path, error) from None
 
     @contextmanager
-    def _writing(self) -> Iterator[_Writer]:
+    def _writing(self) -> Iterator[Writer]:
         """A transaction that no other one overlaps; on the disk when it ends, and undone where it fails."""
         with self._turn:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield _Writer(self._connection, self.head())
+                    yield Writer(self._connection, self.head(), self.path)
                     self._connection.execute("COMMIT")
                 finally:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
             except sqlite3.DatabaseError as error:
                 raise damaged(self.path, error) from None
-
-
-class _Writer:
-    """What a transaction writes; its entries have one time, not before that of the last entry."""
-
-    def __init__(self, connection: sqlite3.Connection, head: Head) -> None:
-        self._connection, self.head = connection, head
-        last = self.one("SELECT time FROM entry WHERE sequence = ?", head.sequence)
-        self.now = max(datetime.now(UTC).strftime(_TIME), last[0] if last else "")
-
-    def one(self, query: str, *values: Any) -> Any:
-        return self._connection.execute(query, values).fetchone()
-
-    def execute(self, query: str, *values: Any) -> None:
-        self._connection.execute(query, values)
-
-    def add(self, event: str, request: str, body: Mapping[str, Any], time: str | None = None) -> Head:
-        moment = self.now if time is None else _checked(time, f"the entry {event} of {request}")
-        row = make_row(self.head, moment, event, request, canonical(dict(body)))
-        self._connection.execute("INSERT INTO entry VALUES(?, ?, ?, ?, ?, ?, ?)", row)
-        index_entry(self._connection, to_entry(row))
-        self.head = Head(row.sequence, row.chain)
-        return self.head
-
-    def keep_person(self, request: str, person: Mapping[str, Any]) -> str:
-        """Put what is personal apart; the hash that an entry holds of it."""
-        salt, data = secrets.token_bytes(32), canonical(dict(person))
-        self._connection.execute("INSERT INTO person VALUES(?, ?, ?)", (request, salt, data))
-        return hashlib.sha256(salt + data.encode()).hexdigest()
-
-
-def _checked(time: str, where: str) -> str:
-    """An ISO time with a zone, in UTC."""
-    try:
-        moment = datetime.fromisoformat(time)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(f"{where} has the time '{time[:40]}'; write it like 2026-12-31T23:59:59Z.")
-    return moment.astimezone(UTC).strftime(_TIME)
