@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from cli import audit, inspect, redact, repositories, run, trace, train
+from cli import audit, inspect, opt_out, opt_out_apply, opt_out_keys, redact, repositories, run, trace, train
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -66,6 +66,14 @@ lists = typer.Typer(help="Write repository lists.", no_args_is_help=True, rich_m
 for name, command in repositories.COMMANDS.items():
     lists.command(name)(one_sentence(command))
 app.add_typer(lists, name="repositories")
+requests = typer.Typer(help="Receive, prove and honour opt-out requests.", no_args_is_help=True, rich_markup_mode=None)
+for name, command in (opt_out.COMMANDS | opt_out_apply.COMMANDS | opt_out_keys.COMMANDS).items():
+    requests.command(name)(one_sentence(command))
+keys = typer.Typer(help="The keys that sign the ledger.", no_args_is_help=True, rich_markup_mode=None)
+for name, command in opt_out_keys.KEY_COMMANDS.items():
+    keys.command(name)(one_sentence(command))
+requests.add_typer(keys, name="key")
+app.add_typer(requests, name="opt-out")
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ _PAGE = re.compile(
 _PAIRS = (("**", "**"), ("__", "__"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("<", ">"))
 _MARKS = re.compile(r"[~|<>^$=\[\]{}\\!?]")  # no part of a name; each may change what a line means
 _YES_OR_NO = re.compile("[✅✔☑❌✖❎🚫⛔🙅👎👍❗❓‼🔴🟠🟡🟢⭕🆗🆖]")
+_PLAIN = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)  # what nearly all names are made of
 _LOGIC = frozenset({"Sm", "Sc", "Sk"})  # Unicode's signs such as ¬, ≠ and ×
 
 
@@ -127,7 +128,9 @@ def _selector(item: Line) -> Selector:
         if named != selector:
             raise Uncertain(f"line {item.number} shows one name and links to another")
         return selector
-    if _MARKS.search(text) or _YES_OR_NO.search(text) or any(unicodedata.category(sign) in _LOGIC for sign in text):
+    if not _PLAIN.fullmatch(text) and (
+        _MARKS.search(text) or _YES_OR_NO.search(text) or any(unicodedata.category(sign) in _LOGIC for sign in text)
+    ):
         raise Uncertain(f"line {item.number} holds more than a name")
     if text.endswith("."):  # part of a repository's name, or the end of a sentence
         raise Uncertain(f"line {item.number} ends in a full stop")
@@ -151,6 +154,8 @@ def _pieces(text: str) -> list[str]:
 
 
 def _unmarked(text: str, number: int) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     for _ in range(2):
         for opening, closing in _PAIRS:
             inner = text[len(opening) : len(text) - len(closing)]
