@@ -28,6 +28,9 @@ _ROLES = (  # with a blank
     r"(?:co-?)?authors?|maintainer|mr|mrs|ms|prof|dear|hi|hey|thanks(?:[ ]to)?|thx(?:[ ]to)?|kudos(?:[ ]to)?"
     r"|grateful[ ]to"
 )
+_CLASSES = (
+    "person|author|employee|customer|contact|student|user|member|patient|actor|teacher|player|owner"  # new Person("
+)
 _DEEDS = (  # with "by"
     r"written|reported|suggested|fixed|contributed|implemented|authored|found|patch(?:es)?|spotted|noticed|proposed|idea"
     r"|approved|submitted|reviewed|tested|signed-off|acked|translated|ported|designed|drawn|coded|photo|music|art"
@@ -38,12 +41,12 @@ _IN_SCRIPTS = (  # author, translator, developer in other scripts
     r"|\uc800\uc790|\u0430\u0432\u0442\u043e\u0440\w*|\u043f\u0435\u0440\u0435\u0432\w*|\u05de\u05d7\u05d1\u05e8"
     r"|\u0627\u0644\u0645\u0624\u0644\u0641"
 )
-_CREDIT = (
-    rf"(?:(?:\b|_)(?!(?-i:(?<=[\"'])[A-Z]))(?:{_FIELDS})\b[\"'\])}}]{{0,2}}[ \t]{{0,12}}"  # no "Owner": "Eigenaar"
+_CREDIT = (  # but no "Owner": "Eigenaar", which translates
+    rf"(?:(?:\b|_|(?<=set)|(?<=with))(?!(?-i:(?<=[\"'])[A-Z]))(?:{_FIELDS})\b[\"'\])}}]{{0,2}}[ \t]{{0,12}}"
     r"[:=>(\[{\"][\s:,*\"'=>(\[{-]{0,10}"
     rf"|\b(?:{_ROLES})\b[\s:.,*@-]{{1,10}}|\b(?:from|to|b?cc):[ ][\"']?|^\.(?:An|AU)\b[ \n]\"?"
     rf"|\b(?:{_DEEDS})[- ]?(?:by|from|por|von|par|door|av|przez)\b[\s:]{{1,4}}[\"']?"
-    rf"|\bdue to |(?<!-)-- |(?:{_IN_SCRIPTS})[\s:\uff1a]{{0,4}})"
+    rf"|\b(?:{_CLASSES})\([ ]?[\"']|\bdue to |(?<!-)-- |(?:{_IN_SCRIPTS})[\s:\uff1a]{{0,4}})"
 )
 _CREDITED = re.compile(rf"(?im){_CREDIT}\Z")
 _LISTED = re.compile(rf"(?im){_CREDIT}(?:[^;:!?\n=(){{}}.]|\b[a-z]\.){{1,64}}(?:,|&|\band)\s{{1,2}}[\"']?\Z")
@@ -57,8 +60,20 @@ _ACTS = re.compile(  # an address, an account, what only people do
     r"[\"']?[ \t]{0,2}(?:,[ ]?)?(?:[<(\[]?(?:mailto:)?[\w.+-]{1,40}(?:@|[ ]\(?at\)?[ ])[\w-]|\(@\w"
     r"| and [A-Z]\w+[ ,]{0,2}(?:\[\d|\(?(?:19|20)\d\d|et al)"
     r"|(?:wrote|writes|said|says|thinks|suggested|noticed|pointed|asked|told|joined|explained)\b"
+    r"|['\u2019]s[ ](?:patch|idea|suggestion|fix|comment|review|advice|opinion|request|blog|article|homepage|talk)\b"
+    r"|[\"'],[ \n]{1,9}[:\"']?(?:age|e-?mail|gender|phone|salary|birth\w{0,5}|born|dob|surname|last_?name|hobbies)\b"
     r"|et[ ]al\b|\(?(?:19|20)\d\d[a-z]?\)|, [A-Z]\.[ ,-])"
 )
+# Behind a date or time, an `and` or `by`, at a comment's beginning before a colon, in brackets of a chat.
+_DATED = re.compile(
+    r"(?:\b\d{4}[-/.]\d\d?[-/.]\d\d?|\b\d\d?[-/.]\d\d?[-/.]\d{2,4}|\b\d\d:\d\d(?::\d\d)?)\]?[ :,(<@-]{1,4}\Z"
+)
+_DONE = re.compile(
+    r"(?<!used )(?<!provided )(?<!supported )(?<!required )(?<!called )(?<!generated )(?<!powered )(?<!handled )"
+    r"(?<!given )(?<!managed )(?<!run )(?<!set )(?<!returned )(?<!defined )(?<!offered )(?<!caused )(?<!made )"
+    r"(?<!served )(?<!parsed )(?<!sorted )(?<!followed )(?<!replaced )\bby \Z"
+)
+_SAYS = re.compile(r"(?m)^[ \t]*(?://|#|/?\*+|--|;+|%)[ \t]*(?:(?:TODO|FIXME|XXX|NOTE|HACK)\b[ :(]{1,3})?\Z")
 _CELL_BEFORE = re.compile(r"([^\W\d_]{3,})[\"']?[ ]?[,;|\t][ ]?[\"']?\Z")
 _JOINED_BEFORE = re.compile(r"[A-Z][^\W\d_]* ([^\W\d_]{3,}) and \Z")
 _CELL_AFTER = re.compile(r"[\"']?[ ]?[,;|\t][ ]?[\"']?([^\W\d_]{3,})")
@@ -68,6 +83,8 @@ def evident(before: str, after: str) -> int:
     """CREDITED, GREETED or 0 for what stands between two texts."""
     if _CREDITED.search(before) or _ACTS.match(after):
         return CREDITED
+    if _DATED.search(before) or _DONE.search(before) or (after.startswith((": ", "): ")) and _SAYS.search(before)):
+        return LISTED
     return GREETED if _GREETED.search(before) else 0
 
 

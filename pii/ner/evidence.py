@@ -166,12 +166,10 @@ def _of_one_word(value: str, threshold: float, bits: list[int], evident: int) ->
     if evident == CREDITED:
         return threshold
     if kind & FAMILY:
-        return (
-            threshold + (WITH_CUE, FAMILY_ALONE)[evident == GREETED] if evident else min(threshold + UNLIKELY, CERTAIN)
-        )
-    return (
-        threshold + UNLISTED if evident == LISTED or (evident and kind & RARE) else 1.0
-    )  # a product more often than a person
+        return min(threshold + {LISTED: WITH_CUE, GREETED: FAMILY_ALONE}.get(evident, UNLIKELY), CERTAIN)
+    if kind & RARE:
+        return min(threshold + {LISTED: FAMILY_ALONE, GREETED: UNLISTED}.get(evident, UNLIKELY), CERTAIN)
+    return threshold + UNLISTED if evident == LISTED else 1.0  # a product more often than a person
 
 
 def _of_another_script(value: str, threshold: float, is_credited: bool) -> float:
