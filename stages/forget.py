@@ -26,8 +26,12 @@ def copies(run: Run, removed: pa.Array, executor: Executor) -> pa.Table:
     number = _deduplicating(run)
     if number is None:
         return COPY.empty_table()
-    side = f"{run.passes[number].folder.path}/side"
-    found = re_election.copies(run.store, run.input_paths(number), side, removed, executor)
+    this = run.passes[number]
+    stage, side = this.part.opener, f"{this.folder.path}/side"
+    assert isinstance(stage, Deduplicate)
+    found = re_election.copies(
+        run.store, run.input_paths(number), side, removed, executor, stage.ngram, stage.threshold
+    )
     action = pc.if_else(pc.equal(found["relation"], "dropped_for_it"), "judged_again", "left")
     return found.append_column("action", action).select(COPY.names).cast(COPY)
 

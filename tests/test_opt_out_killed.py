@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ def files_of(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
 
 
+def told_alike(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files without what a clock or a machine says in them: head of this ledger, seconds, memory."""
+    moment = re.compile(rb'"(?:chain|seconds|peak_memory|sequence)": [^\n]*')
+    return {name: moment.sub(b"", data) if name.endswith(".json") else data for name, data in files.items()}
+
+
 def test_killed_at_twenty_points_it_ends_in_the_same_bytes(folder: Path) -> None:
     before = files_of(folder / "run")
     undisturbed = copy_of(folder, "undisturbed")
@@ -60,10 +66,9 @@ def test_killed_at_twenty_points_it_ends_in_the_same_bytes(folder: Path) -> None
         for name, data in files_of(run).items():
             if name.endswith(".parquet") and not name.startswith(".opt-out/"):
                 assert data in (before.get(name), after.get(name)), f"{name} after a kill at write {point}"
-        records = remove_due(folder / "recipe.yaml", run)
-        assert files_of(run) | {"honoured.json": b""} == after | {"honoured.json": b""}
+        remove_due(folder / "recipe.yaml", run)
+        assert told_alike(files_of(run)) == told_alike(after), point
         assert told(run) == told(undisturbed), point
-        del records
 
 
 def told(run: Path) -> list[Any]:
