@@ -7,11 +7,13 @@ it, so that who knows the first key can trust the last. A lost key is trusted no
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -91,13 +93,14 @@ def make_key(private_path: str, public_path: str) -> str:
     Where the public file exists already, all its keys must be lost: the new key is added, with nobody to vouch for it.
     Raises UsageError where the private file exists, or a key is present: that one is rotated.
     """
-    known = load_public(public_path).keys if os.path.exists(public_path) else {}
-    present = PublicKeys(known).present
-    if present is not None:
-        raise UsageError(f"'{public_path}' has the present key {present.id}; rotate it, or say that it is lost.")
-    new = _make_private(private_path)
-    _write_public(public_path, {**known, new.id: PublicKey(new.id, new.public, _now())})
-    return new.id
+    with _alone(public_path):
+        known = load_public(public_path).keys if os.path.exists(public_path) else {}
+        present = PublicKeys(known).present
+        if present is not None:
+            raise UsageError(f"'{public_path}' has the present key {present.id}; rotate it, or say that it is lost.")
+        new = _make_private(private_path)
+        _write_public(public_path, {**known, new.id: PublicKey(new.id, new.public, _now())})
+        return new.id
 
 
 def rotate_key(old_path: str, new_path: str, public_path: str) -> tuple[str, str]:
@@ -105,24 +108,28 @@ def rotate_key(old_path: str, new_path: str, public_path: str) -> tuple[str, str
 
     Raises UsageError where the old one is not the present key of the public file, or the new file exists.
     """
-    old, known = load_private(old_path), load_public(public_path)
-    if known.present is None or known.present.id != old.id:
-        raise UsageError(f"'{old_path}' is not the present key of '{public_path}'; rotate with that one.")
-    new, now = _make_private(new_path), _now()
-    entry = PublicKey(new.id, new.public, now, signed_by=old.id)
-    entry = replace(entry, signature=old.sign(_succession(entry)).hex())
-    _write_public(public_path, {**known.keys, old.id: replace(known.present, retired=now), new.id: entry})
-    return old.id, new.id
+    old = load_private(old_path)
+    with _alone(public_path):
+        known = load_public(public_path)
+        if known.present is None or known.present.id != old.id:
+            raise UsageError(f"'{old_path}' is not the present key of '{public_path}'; rotate with that one.")
+        new, now = _make_private(new_path), _now()
+        entry = PublicKey(new.id, new.public, now, signed_by=old.id)
+        entry = replace(entry, signature=old.sign(_succession(entry)).hex())
+        _write_public(public_path, {**known.keys, old.id: replace(known.present, retired=now), new.id: entry})
+        return old.id, new.id
 
 
 def lose_key(key_id: str, public_path: str, because: str) -> None:
     """Record that somebody else may have the key, or nobody. UsageError where it is none of the file's."""
-    known = load_public(public_path)
-    if not known.knows(key_id):
-        raise UsageError(f"'{public_path}' has no key {key_id}; it has {', '.join(known.keys)}.")
-    if key_id in known.lost:
-        raise UsageError(f"the key {key_id} is recorded as lost in '{public_path}' already.")
-    _write_public(public_path, {**known.keys, key_id: replace(known.keys[key_id], lost=_now(), because=because)})
+    with _alone(public_path):
+        known = load_public(public_path)
+        if not known.knows(key_id):
+            raise UsageError(f"'{public_path}' has no key {key_id}; it has {', '.join(known.keys)}.")
+        if key_id in known.lost:
+            raise UsageError(f"the key {key_id} is recorded as lost in '{public_path}' already.")
+        lost = replace(known.keys[key_id], lost=_now(), because=because)
+        _write_public(public_path, {**known.keys, key_id: lost})
 
 
 def load_private(path: str) -> PrivateKey:
@@ -199,20 +206,29 @@ def _make_private(path: str) -> PrivateKey:
     return _private(key)
 
 
-def _write_public(path: str, keys: Mapping[str, PublicKey]) -> None:
-    """Replace the file at once; who writes at the same time is refused."""
-    text = json.dumps({"format": FORMAT, "keys": [asdict(key) for key in keys.values()]}, indent=1) + "\n"
-    fresh = f"{path}.new"
+@contextmanager
+def _alone(public_path: str) -> Iterator[None]:
+    """Who changes the public file waits for others that do; the kernel frees the lock of one that was killed."""
     try:
-        with open(fresh, "x") as file:
+        folder = os.open(os.path.dirname(public_path) or ".", os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"cannot write the public keys '{public_path}' ({error.strerror}).") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _write_public(path: str, keys: Mapping[str, PublicKey]) -> None:
+    """Replace the file at once, so that a reader sees the old one or the new one."""
+    text = json.dumps({"format": FORMAT, "keys": [asdict(key) for key in keys.values()]}, indent=1) + "\n"
+    try:
+        with open(f"{path}.new", "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(fresh, path)
-    except FileExistsError:
-        raise UsageError(
-            f"another process is changing '{path}'; try again, and remove '{fresh}' if none is running."
-        ) from None
+        os.replace(f"{path}.new", path)
     except OSError as error:
         raise UsageError(f"cannot write the public keys '{path}' ({error.strerror}).") from None
 
