@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from cli.opt_out_reader import HostReader
 from cli.run import Json
 from opt_out.authority import FILES, places_of, prove, token_of
 from opt_out.forms import Demand, read
-from opt_out.intake import Taken, incoming_of, parts_of, take_in
+from opt_out.intake import incoming_of, parts_of, take_in
 from opt_out.ledger import Ledger, Request
 from opt_out.selectors import Selector, parse_selector
 from pipeline.errors import UsageError
@@ -65,10 +66,10 @@ def add(
     demand = Demand(wanted, name, copies=copies, former=names)
     incoming = incoming_of([demand], verified_because)
     with _to_write(ledger) as book:
-        taken = take_in(book, incoming)
-        if not taken.requests:
+        requests = book.receive_many(incoming)
+        if not requests:
             raise UsageError(f"a request from '{name}' is in {ledger} already; name another --source for another one.")
-        _print_requests(taken.requests, as_json)
+        _print_requests(requests, as_json)
 
 
 def import_(
@@ -87,17 +88,15 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Receive all requests of files; what was imported before adds nothing."""
-    demands: list[Demand] = []
-    for file in files:
-        demands += read(_read(file), source or os.path.basename(file))
+    demands = itertools.chain.from_iterable(read(_read(file), source or os.path.basename(file)) for file in files)
     if preview:
         for demand in demands:
             typer.echo(json.dumps(_as_json(demand), ensure_ascii=False))
         return
-    incoming = incoming_of(demands, verified_because)
+    incoming = incoming_of(demands, verified_because)  # all of it, before anything is recorded
     with _to_write(ledger) as book:
-        taken = take_in(book, incoming)
-    typer.echo(json.dumps(taken.counts()) if as_json else _told(taken, ledger))
+        counts = take_in(book, incoming)
+    typer.echo(json.dumps(counts) if as_json else _told(counts, ledger))
 
 
 def list_(
@@ -349,8 +348,7 @@ def _as_json(demand: Demand) -> dict[str, Any]:
     }
 
 
-def _told(taken: Taken, ledger: str) -> str:
-    counts = taken.counts()
+def _told(counts: Mapping[str, int], ledger: str) -> str:
     said = f"{counted(counts['added'], 'request', 'requests')} added to {ledger}"
     states = [f"{counts[state]:,} {state}" for state in ("verified", "received", "held") if counts[state]]
     said += f": {', '.join(states)}" if states else ""

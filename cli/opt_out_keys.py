@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -16,6 +14,7 @@ from cli.run import Json
 from opt_out.chain import Head
 from opt_out.keys import load_private, load_public, lose_key, make_key, rotate_key
 from opt_out.ledger import Ledger
+from opt_out.standing import numbers as standing_numbers
 from pipeline.errors import UsageError
 
 PrivateFile = Annotated[str, typer.Argument(metavar="PRIVATE", help="The private key; yours alone.")]
@@ -97,19 +96,11 @@ def export(
 ) -> None:
     """Write every entry and signature as a JSON line; who asked, and what they wrote, stays here."""
     with Ledger.open(ledger, readonly=True) as book:
-        folder = os.path.dirname(out) or "."
+        partial = f"{out}.partial"
         try:
-            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-                try:
-                    book.export(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    os.chmod(file.name, 0o644)
-                    os.replace(file.name, out)
-                except BaseException:
-                    with suppress(FileNotFoundError):
-                        os.remove(file.name)
-                    raise
+            with open(partial, "w", encoding="utf-8") as file:
+                book.export(file)
+            os.replace(partial, out)
         except OSError as error:
             raise UsageError(f"cannot write '{out}' ({error.strerror}); choose another file.") from None
 
@@ -126,8 +117,6 @@ def numbers(
     out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="Where it goes; by default, here.")] = None,
 ) -> None:
     """Print the public numbers as JSON: a month's requests received, honoured, rejected and held, median days."""
-    from opt_out.standing import numbers as standing_numbers
-
     with Ledger.open(ledger, readonly=True) as book:
         text = json.dumps(standing_numbers(book), indent=1) + "\n"
     if out is None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from opt_out.forms.demand import Demand
-from opt_out.ledger import Incoming, Ledger, Request
+from opt_out.ledger import Incoming, Ledger
 from opt_out.selectors import Selector
 from pipeline.errors import UsageError
+
+AT_ONCE = 2_000  # requests that one transaction takes in
 
 
 class Part(NamedTuple):
@@ -25,23 +26,6 @@ class Part(NamedTuple):
     source: str
     state: str  # verified (its author is the owner), received, or held
     reason: str  # why it is held
-
-
-@dataclass
-class Taken:
-    """What an import did."""
-
-    requests: list[Request]
-    known: int  # requests that stood in the ledger already
-
-    def counts(self) -> dict[str, int]:
-        """Requests added, by their states, and those known before."""
-        states = Counter(request.state for request in self.requests)
-        return {
-            "added": len(self.requests),
-            **{state: states[state] for state in ("verified", "received", "held")},
-            "known": self.known,
-        }
 
 
 def parts_of(demand: Demand) -> list[Part]:
@@ -89,10 +73,19 @@ def incoming_of(demands: Iterable[Demand], because: str = "") -> list[Incoming]:
     return list(incoming.values())
 
 
-def take_in(ledger: Ledger, incoming: Sequence[Incoming]) -> Taken:
-    """Record requests, all or none; those whose source is known add nothing."""
-    requests = ledger.receive_many(incoming)
-    return Taken(requests, len(incoming) - len(requests))
+def take_in(ledger: Ledger, incoming: Sequence[Incoming]) -> dict[str, int]:
+    """Record requests, and count those `added`, in all and by their states, and those `known` before.
+
+    What was imported stands on the disk before more is taken in: who is interrupted imports again, which goes on.
+    """
+    added: Counter[str] = Counter()
+    for start in range(0, len(incoming), AT_ONCE):
+        added.update(request.state for request in ledger.receive_many(incoming[start : start + AT_ONCE]))
+    return {
+        "added": added.total(),
+        **{state: added[state] for state in ("verified", "received", "held")},
+        "known": len(incoming) - added.total(),
+    }
 
 
 def _authority(part: Part, because: str) -> dict[str, Any] | None:

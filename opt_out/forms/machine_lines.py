@@ -25,20 +25,25 @@ def is_machine_line(record: Any) -> bool:
 def read_machine_lines(records: Iterator[tuple[str, Any]], source: str) -> Iterator[Demand]:
     """A demand a record. `records` are (where it stands, record); UsageError where one is no such record."""
     for where, record in records:
-        lists = [record[key] for key in ("optout_owners", "optout_repos")] if is_machine_line(record) else [None]
-        words = all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
-        if not words or not isinstance(record["issue"], int) or not isinstance(record["author"], str | None):
+        if not is_machine_line(record) or not _is_sound(record):
             raise UsageError(
                 f"{where} is no record of issue, author, optout_repos and optout_owners; nothing was imported."
             )
+        owners, names = record["optout_owners"], record["optout_repos"]
         held = ""
         selectors: tuple[Selector, ...] = ()
         try:
-            selectors = _selectors(*lists)
+            selectors = _selectors(owners, names)
         except Uncertain as reason:
             held = str(reason)
-        claims = {"text": "\n".join([*record["optout_owners"], *record["optout_repos"]])} if held else {}
+        claims = {"text": "\n".join([*owners, *names])} if held else {}
         yield Demand(selectors, f"{source}#{record['issue']}", author=record["author"], claims=claims, held=held)
+
+
+def _is_sound(record: dict[str, Any]) -> bool:
+    lists = [record["optout_owners"], record["optout_repos"]]
+    words = all(isinstance(one, list) and all(isinstance(word, str) for word in one) for one in lists)
+    return words and isinstance(record["issue"], int) and isinstance(record["author"], str | None)
 
 
 def _selectors(owners: list[str], names: list[str]) -> tuple[Selector, ...]:
