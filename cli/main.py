@@ -12,7 +12,19 @@ from typing import Any
 
 import typer
 
-from cli import audit, inspect, opt_out, opt_out_apply, opt_out_keys, redact, repositories, run, trace, train
+from cli import (
+    audit,
+    inspect,
+    opt_out,
+    opt_out_apply,
+    opt_out_certify,
+    opt_out_keys,
+    redact,
+    repositories,
+    run,
+    trace,
+    train,
+)
 from pipeline.errors import QuarryError, UsageError
 
 
@@ -67,7 +79,9 @@ for name, command in repositories.COMMANDS.items():
     lists.command(name)(one_sentence(command))
 app.add_typer(lists, name="repositories")
 requests = typer.Typer(help="Receive, prove and honour opt-out requests.", no_args_is_help=True, rich_markup_mode=None)
-for name, command in (opt_out.COMMANDS | opt_out_apply.COMMANDS | opt_out_keys.COMMANDS).items():
+for name, command in (
+    opt_out.COMMANDS | opt_out_apply.COMMANDS | opt_out_certify.COMMANDS | opt_out_keys.COMMANDS
+).items():
     requests.command(name)(one_sentence(command))
 keys = typer.Typer(help="The keys that sign the ledger.", no_args_is_help=True, rich_markup_mode=None)
 for name, command in opt_out_keys.KEY_COMMANDS.items():

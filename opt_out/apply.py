@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opt_out.erasers import Erasers
 from opt_out.caches import erase_from_caches
+from opt_out.erasers import Erasers
 from opt_out.journal import FOLDER, Plan, edge_file
 from opt_out.ledger import Request
 from opt_out.merkle import merkle_root

@@ -1,4 +1,4 @@
-"""How a run keeps to a ledger: it catches up with requests before it goes on, and leaves no trace of what a gate stopped.
+"""How a run keeps to a ledger: it catches up with requests before it goes on, and keeps no trace of what a gate stops.
 
 A request recomputes nothing: what it covers is removed. A request that is withdrawn makes the run read anew what it
 had left out, from the first pass on.

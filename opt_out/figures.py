@@ -34,7 +34,6 @@ def figures_without(
     All tables hold only rows of what goes: `given` as they came in, `decisions` and `dropped` (None where the run is
     older than that table) about them, `kept` as they came out. `text_writers` are the stages that change what a row
     stands for in bytes.
-    """
     stages = [measure["stage"] for measure in measures]
     left = _last_seen(given, decisions, dropped, kept, stages)
     changed_at = min((stages.index(name) for name in text_writers if name in stages), default=len(stages))
@@ -54,7 +53,7 @@ def figures_without(
 
 
 class _LastSeen:
-    """For each row that goes: the stage that dropped it (their number where none did), and what it was before and then."""
+    """For each row that goes: which stage dropped it (their number where none did), what it was before and then."""
 
     def __init__(self, rows: int, stages: int) -> None:
         self.at = np.full(rows, stages)

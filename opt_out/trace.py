@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from opt_out.removal import NAMES, Removal, is_document
 from opt_out.run_files import pass_of, tables_of
 from opt_out.selectors import Selector, Selectors
-from pipeline.inline import InlineExecutor
 from pipeline.side import Executor, Worker
 from pipeline.storage import Storage
 

@@ -1,4 +1,4 @@
-"""Taking out of finished runs what requests cover: nothing of it is left in any file, and everything else is as it was."""
+"""Taking out of finished runs what requests cover: nothing of it is left in any file, and all else is as it was."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def test_a_repository_leaves_no_trace_and_nothing_else_changes(folder: Path) -> 
     ask(folder, "owner0/annealer")
     apply(folder)
     after = dataset(run)
-    assert gone and before.keys() - after.keys() <= {name for name, _ in gone}
+    assert gone
+    assert before.keys() - after.keys() <= {name for name, _ in gone}
     assert all(before[name] == row for name, row in after.items())
     for name, path in gone:
         assert traces(run, name) == []
@@ -76,7 +77,8 @@ def test_a_path_and_a_content_go_and_their_repositories_stay(folder: Path) -> No
         ("acme/gadgets", "spin/spin.py"),
         *((row["repo"], row["path"]) for row in before.values() if row["blob"] == blob),
     }
-    assert len(rows) > 1 and {row["repo"] for row in after.values()} == {row["repo"] for row in before.values()}
+    assert len(rows) > 1
+    assert {row["repo"] for row in after.values()} == {row["repo"] for row in before.values()}
     for row in gone:
         assert traces(run, row["id"]) == traces(run, row["path"]) == []
     assert nothing_to_do(folder)
@@ -87,7 +89,8 @@ def test_an_owner_is_not_another_whose_name_begins_alike(folder: Path) -> None:
     ask(folder, "acme")
     apply(folder)
     gone = {row["repo"] for name, row in before.items() if name not in dataset(folder / "run")}
-    assert gone <= {"acme/widgets", "acme/gadgets"} and gone
+    assert gone <= {"acme/widgets", "acme/gadgets"}
+    assert gone
     assert any(row["repo"] == "acme-corp/widgets" for row in dataset(folder / "run").values())
 
 
@@ -95,7 +98,8 @@ def test_the_intake_says_by_name_that_a_repository_is_opted_out(folder: Path) ->
     ask(folder, "acme/gadgets")
     apply(folder)
     told = quarry("why", folder / "run", "acme/gadgets")
-    assert told.exit_code == 0 and "its owner opted out (the request says 'acme/gadgets')" in told.stdout
+    assert told.exit_code == 0
+    assert "its owner opted out (the request says 'acme/gadgets')" in told.stdout
     assert quarry("report", folder / "run").exit_code == 0
     status = json.loads(quarry("status", folder / "run", "--json").stdout)["passes"]
     assert all(one["done"] for one in status)
@@ -127,7 +131,8 @@ def test_directories_of_older_fingerprints_are_reached(folder: Path) -> None:
     gone = documents_of(run, "owner0/annealer")
     ask(folder, "owner0/annealer")
     apply(folder)
-    assert gone and all(traces(run, name) == [] for name, _ in gone)
+    assert gone
+    assert all(traces(run, name) == [] for name, _ in gone)
     assert nothing_to_do(folder, "--set", "deduplicate.threshold=0.8")
 
 
@@ -138,7 +143,8 @@ def test_a_run_catches_up_with_requests_and_recomputes_nothing(folder: Path) -> 
     done = quarry("run", folder / "recipe.yaml", "--out", run, "--inline", "--json")
     assert done.exit_code == 0, done.output
     assert (json.loads(done.stdout)["applied"], json.loads(done.stdout)["prepared"]) == (0, 0)
-    assert gone and all(traces(run, name) == [] for name, _ in gone)
+    assert gone
+    assert all(traces(run, name) == [] for name, _ in gone)
     assert nothing_to_do(folder)
 
 

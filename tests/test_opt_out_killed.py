@@ -1,4 +1,4 @@
-"""A removal that is killed, hard, at any point: each file is the old one or the new one, and doing it again ends alike."""
+"""A removal that is killed, hard, at any point: each file is the old or the new one, and doing it again ends alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from pipeline.inline import InlineExecutor
 from pipeline.storage import Storage
 from tests.killed_run import count_writes, killed_runs
 from tests.opt_out_run import ask, build, complete
-from tests.test_run import contents
 
 POINTS = 20
 
