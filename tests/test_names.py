@@ -86,7 +86,8 @@ def test_evidence_orders_what_the_model_must_be_sure_of() -> None:
     assert needed("Spara andringar", 0.7) > unlisted
     assert needed("山田太郎", 0.7, "作者：") == needed("Ирина Волкова", 0.7, "Автор: ") == 0.7
     assert needed("Андрей Сидоренко", 0.7, "- ") == 0.7
-    for words in ("山田太郎", "Получить ссылку", "最后一条信息", "Пароль"):  # they say little by themselves
+    assert 0.9 < needed("山田太郎", 0.7, "- ") < 1.0  # a family name before it
+    for words in ("信息", "Получить ссылку", "最后一条信息", "Пароль"):  # they say little by themselves
         assert needed(words, 0.7, '"link": "') == 1.0
 
 

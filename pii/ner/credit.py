@@ -21,12 +21,12 @@ _FIELDS = (  # with a sign for what they hold: author: Jane, <owner>Jane
     r"(?:co-?)?authors?|writers?|maintainers?|contributors?|credits?|owners?|reviewers?|approvers?|assignees?"
     r"|assigned[_ ]?to|contacts?|translators?|editors?|speakers?|artists?|students?|teachers?|instructors?|supervisors?"
     r"|managers?|lead(?:er)?|reporters?|programmers?|developers?|creators?|packagers?|attendees|participants|present"
-    r"|players?|customers?|employees?|patients?|persons?|people|members?|autor(?:es|en)?|auteurs?|autore|idea|given|family"
+    r"|players?|customers?|employees?|patients?|persons?|people|names|members?|autor(?:es|en)?|auteurs?|autore|idea|given|family"
     rf"|surname|forename|{_NAMES}|(?:created|updated|modified|approved)[_ ]?by|photo|music|foto|musik"
 )
 _ROLES = (  # with a blank
     r"(?:co-?)?authors?|maintainer|mr|mrs|ms|prof|dear|hi|hey|thanks(?:[ ]to)?|thx(?:[ ]to)?|kudos(?:[ ]to)?"
-    r"|grateful[ ]to"
+    r"|grateful[ ]to|credits?(?:[ ]goe?s?)?[ ]to"
 )
 _CLASSES = (
     "person|author|employee|customer|contact|student|user|member|patient|actor|teacher|player|owner"  # new Person("
@@ -42,8 +42,9 @@ _IN_SCRIPTS = (  # author, translator, developer in other scripts
     r"|\u0627\u0644\u0645\u0624\u0644\u0641"
 )
 _CREDIT = (  # but no "Owner": "Eigenaar", which translates
-    rf"(?:(?:\b|_|(?<=set)|(?<=with))(?!(?-i:(?<=[\"'])[A-Z]))(?:{_FIELDS})\b[\"'\])}}]{{0,2}}[ \t]{{0,12}}"
-    r"[:=>(\[{\"][\s:,*\"'=>(\[{-]{0,10}"
+    rf"(?:(?:\b|_|(?<=set)|(?<=with))(?!(?-i:(?<=[\"'])(?<![\"']{{2}})[A-Z]))(?:{_FIELDS})(?:\b|(?=__))"
+    r"_{0,2}[\"'\])}]{0,2}[ \t]{0,12}"
+    r"[:=>(\[{\"][\s:,*\"'=>(\[{-]{0,24}"
     rf"|\b(?:{_ROLES})\b[\s:.,*@-]{{1,10}}|\b(?:from|to|b?cc):[ ][\"']?|^\.(?:An|AU)\b[ \n]\"?"
     rf"|\b(?:{_DEEDS})[- ]?(?:by|from|por|von|par|door|av|przez)\b[\s:]{{1,4}}[\"']?"
     rf"|\b(?:{_CLASSES})\([ ]?[\"']|\bdue to |(?<!-)-- |(?:{_IN_SCRIPTS})[\s:\uff1a]{{0,4}})"

@@ -91,6 +91,7 @@ _INITIAL = re.compile(r"(?:^|[\s,.])[^\W\d_]\.?(?=$|[\s,.-])")
 _SLAVIC = re.compile(  # how family names end, and patronymics
     r"(?:[оеё]в|[иы]н|[оеё]ва|[иы]на|ский|ская|цкий|цкая|ський|ська|енко|чук|ович|евич|ич|ян|дзе|швили|овна|евна)\b"
 )
+_EASTERN = re.compile(r"[\u3400-\u9fff]{3,4}|[\uac00-\ud7a3]{3}")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -179,6 +180,9 @@ def _of_another_script(value: str, threshold: float, is_credited: bool) -> float
         return CERTAIN if is_credited else 1.0
     if is_credited:
         return threshold
+    if _EASTERN.fullmatch(value):
+        first = 2 if len(value) == 4 else 1
+        return min(threshold + UNLISTED, CERTAIN) if bits_of(value[:first]) & FAMILY else 1.0
     if len(words) not in (2, 3) or not (any(bits_of(word) & GIVEN for word in words) or _SLAVIC.search(value)):
         return 1.0  # words of a translation
     return threshold

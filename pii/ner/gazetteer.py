@@ -106,8 +106,12 @@ def _common(which: int) -> set[str]:
 
     found: set[str] = set()
     for pool in common_locales():
-        if which == 2 and not any(name[0] < "\u0250" for name in pool.family):
+        eastern = pool.locale in ("zh_CN", "ja_JP", "ko_KR")
+        if which == 2 and not eastern and not any(name[0] < "\u0250" for name in pool.family):
             continue  # a name in another script is found by its given name
+        if which == 2 and eastern:
+            found.update(pool.family)
+            continue
         keeps_marks = pool.locale[:2] in ("zh", "ja", "ko", "ar", "fa", "he")
         found |= _parts(pool[which], spelled_out=not keeps_marks)
     return found

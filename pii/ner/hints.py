@@ -165,8 +165,15 @@ def at_name(
     if 0 < state[TABLE] < ROWS and shape == TITLE and not ordinary and stop - start > 2 and in_cell(data, begin, start):
         return start, stop
     alone = state[WORD] == start and data[state[LEAD]] in (35, 47, 42, 45, 59, 37)  # the first in its comment
-    if alone and bits & (GIVEN | ORDINARY) == GIVEN and stop + 1 < end and data[stop] == 58 and data[stop + 1] == 32:
+    given = bits & (GIVEN | ORDINARY) == GIVEN and shape == TITLE and start >= begin + 2 and stop + 1 < end
+    if given and alone and data[stop] == 58 and data[stop + 1] == 32:
         return start, stop  # // Jane: ...
+    if given and alone and data[stop] == 32 and KINDS[data[stop + 1]] == DIGIT:
+        return start, stop  # // Jane 2012-01-01
+    if given and data[start - 1] == 62 and data[stop] == 60:  # <td>Jane</td>
+        return start, stop
+    if given and data[start - 1] == 32 and data[start - 2] == 45 and data[stop] in (10, 34, 39, 42):
+        return start, stop  # ... - Jane
     certain = state[BITS] & LISTED and state[BITS] & ORDINARY == 0
     if not adjoins(data, state[STOP], start):
         return -1, -1
