@@ -106,13 +106,13 @@ def _remains(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     left = sum(copy["action"] == "left" for run in runs for copy in run["copies"])
     checkpoints = [checkpoint for run in runs for checkpoint in run["checkpoints"]]
     said = [
-        "The operator's ledger and this certificate name the removed files by a number (an id), and the request by what "
-        "it asks for."
+        "The operator's ledger and this certificate name the removed files by a number (an id), and the request by "
+        "what it asks for."
     ]
     if left:
         said.append(
-            f"{left:,} copies in other repositories, listed above. Their owners, or a request for copies, can have them "
-            "removed."
+            f"{left:,} copies in other repositories, listed above. Their owners, or a request for copies, can have "
+            "them removed."
         )
     for one in checkpoints:
         said.append(

@@ -34,6 +34,7 @@ def figures_without(
     All tables hold only rows of what goes: `given` as they came in, `decisions` and `dropped` (None where the run is
     older than that table) about them, `kept` as they came out. `text_writers` are the stages that change what a row
     stands for in bytes.
+    """
     stages = [measure["stage"] for measure in measures]
     left = _last_seen(given, decisions, dropped, kept, stages)
     changed_at = min((stages.index(name) for name in text_writers if name in stages), default=len(stages))
