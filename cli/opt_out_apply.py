@@ -94,7 +94,7 @@ def _sentences(done: dict[str, list[Record]], directories: Sequence[str]) -> Ite
                 f"from {one['run']}, {len(one['shards'])} files written again."
             )
             if copies:
-                yield f"{name}: {len(copies)} verified copies stand elsewhere, which were not asked for; see the certificate."
+                yield f"{name}: {len(copies)} verified copies stand elsewhere and were not asked for."
             for checkpoint in one["checkpoints"]:
                 yield f"{name}: {checkpoint['folder']} was trained before and cannot be rewritten."
     if done:

@@ -15,12 +15,11 @@ from opt_out.caches import erase_from_caches
 from opt_out.erasers import Erasers
 from opt_out.journal import FOLDER, Plan, edge_file
 from opt_out.ledger import Request
-from opt_out.merkle import merkle_root
+from opt_out.merkle import dataset_root
 from opt_out.planning import make_plan, opt_out_stage
 from opt_out.records import bring_up_to_date, restate
 from opt_out.rewriting import Intake, Rewrite, Written
 from opt_out.trace import sha256
-from pipeline.manifest import DATASET_RECEIPT
 from pipeline.recipe import recipe_name
 from pipeline.side import Executor
 from pipeline.state import Run
@@ -123,12 +122,8 @@ def _record(store: Storage, plan: Plan, request: str, written: Mapping[str, Writ
         "ids": known["documents"],
         "copies": known["copies"],
         "checkpoints": _checkpoints(store),
-        "merkle_root": {"before": plan.merkle_root, "after": _root(store)},
+        "merkle_root": {"before": plan.merkle_root, "after": dataset_root(store)},
     }
-
-
-def _root(store: Storage) -> str | None:
-    return merkle_root(store) if store.exists(DATASET_RECEIPT) else None
 
 
 def _checkpoints(store: Storage) -> list[dict[str, Any]]:

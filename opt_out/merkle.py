@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
+from pipeline.manifest import DATASET_RECEIPT
 from pipeline.storage import Storage
 
 RECEIPT = "receipt.json"
@@ -22,6 +23,12 @@ def merkle_root(store: Storage, folder: str = "dataset", known: Mapping[str, str
             digest = (known or {}).get(name) or hashlib.sha256(store.read_bytes(f"{folder}/{name}")).hexdigest()
             leaves.append((name, digest))
     return root_of(leaves)
+
+
+def dataset_root(store: Storage) -> str | None:
+    """The Merkle root of a run's dataset; by the digests of its receipt, so that no shard is read for it."""
+    receipt = store.read_record(DATASET_RECEIPT)
+    return merkle_root(store, known=receipt.get("sha256")) if receipt else None
 
 
 def root_of(files: Iterable[tuple[str, str]]) -> str:

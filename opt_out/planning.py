@@ -12,13 +12,12 @@ from opt_out.erasers import COPY, Erasers, Judgement
 from opt_out.figures import Measures, figures_without
 from opt_out.journal import Plan
 from opt_out.ledger import Request
-from opt_out.merkle import merkle_root
+from opt_out.merkle import dataset_root
 from opt_out.removal import NAMES, Removal
 from opt_out.selectors import Selector, Selectors
 from opt_out.stage import OptOut
 from opt_out.trace import find_documents, find_places
 from pipeline.layout import PassFolder, Receipt
-from pipeline.manifest import DATASET_RECEIPT
 from pipeline.side import Executor
 from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
@@ -77,7 +76,7 @@ def make_plan(
         places=places,
         figures=_all_figures(run, removal, {place.file for place in places}, again),
         stale=_stale(run),
-        merkle_root=merkle_root(run.store) if run.store.exists(DATASET_RECEIPT) else None,
+        merkle_root=dataset_root(run.store),
         opted_out=_repositories(run, removal),
         again=sorted(again.edges) if again else [],
         again_from=again.first_pass if again else 0,

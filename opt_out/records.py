@@ -96,7 +96,7 @@ def _with_files(receipt: Receipt, written: Files) -> Receipt:
     for what in FILES:
         one = written.get(fresh.get(what, {}).get("path", ""))
         if one:
-            fresh[what] |= {"rows": one.rows, "bytes": one.bytes, "digest": one.digest}
+            fresh[what] |= {"rows": one.rows, "bytes": one.bytes, "digest": one.digest, "sha256": one.sha256}
     return fresh
 
 

@@ -1,7 +1,8 @@
 """Where a run keeps what: folders of passes, receipts, scratch. Knows names and files, computes nothing.
 
 00-repositories-DIGEST/documents/00000.parquet     the repository list as it was read
-NN-PASS-FINGERPRINT/{documents,decisions,dropped}/00000.parquet, receipts/00000.json (written last), side/, prepared.json
+NN-PASS-FINGERPRINT/{documents,decisions,dropped}/00000.parquet, receipts/00000.json (written last)
+NN-PASS-FINGERPRINT/side/, prepared.json
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ files in `dataset/` go, then each shard moves and its own receipt follows it, th
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -49,7 +50,7 @@ def publish(run: Run) -> bool:
     }
     for name, data in papers.items():
         store.write_bytes(f"dataset/{name}", data)
-    store.write_json(DATASET_RECEIPT, _receipt(run, {name: digest_bytes(data) for name, data in papers.items()}))
+    store.write_json(DATASET_RECEIPT, _receipt(run, papers))
     return True
 
 
@@ -67,16 +68,21 @@ def _published(run: Run, last: PassRun) -> bool:
     )
 
 
-def _receipt(run: Run, papers: dict[str, str]) -> dict[str, Any]:
-    """Digest of every file of the dataset, what it holds, and what the papers say by the publisher's word."""
+def _receipt(run: Run, papers: dict[str, bytes]) -> dict[str, Any]:
+    """Digests of every file of the dataset, what it holds, and what the papers say by the publisher's word."""
     last = run.passes[-1]
     shards = {f"data/{shard}.parquet": receipt["documents"] for shard, receipt in sorted(last.receipts.items())}
-    files = {name: documents["digest"] for name, documents in shards.items()} | papers
+    files = {name: documents["digest"] for name, documents in shards.items()} | {
+        name: digest_bytes(data) for name, data in papers.items()
+    }
+    known = {name: documents["sha256"] for name, documents in shards.items() if "sha256" in documents}
+    known |= {name: hashlib.sha256(data).hexdigest() for name, data in papers.items()}
     return {
         "fingerprint": last.fingerprint,
         "about": run.recipe.about.model_dump(mode="json"),
         "documents": sum(documents["rows"] for documents in shards.values()),
         "files": files,
+        "sha256": known,
         "digest": digest_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(files.items())).encode()),
     }
 

@@ -52,7 +52,10 @@ def build(folder: Path, content: Mapping[str, Mapping[str, bytes]] | None = None
     """Bare repositories, their list, an empty ledger and the recipe in `folder`."""
     lines = []
     for name, files in (content or repositories()).items():
-        lines.append(f"file://{commit_files(folder / 'git' / f'{name}.git', files)}")
+        tree: dict[str | bytes, bytes] = {}
+        for path, data in files.items():
+            tree[path] = data
+        lines.append(f"file://{commit_files(folder / 'git' / f'{name}.git', tree)}")
     (folder / "repositories.txt").write_text("\n".join(lines) + "\n")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False))
     Ledger.create(str(folder / "ledger.sqlite")).__exit__(None, None, None)
