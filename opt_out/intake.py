@@ -61,7 +61,7 @@ def incoming_of(demands: Iterable[Demand], because: str = "") -> list[Incoming]:
         same = hash((demand.selectors, demand.former, demand.held, demand.copies, demand.author))
         if seen.setdefault(demand.source, same) != same:
             raise UsageError(
-                f"two different requests are said to come from '{demand.source}'; give each a source of its own. "
+                f"two different requests are said to come from {demand.source[:200]!r}; give each a source of its own. "
                 "Nothing was recorded."
             )
         person = {name: value for name, value in [("author", demand.author), *demand.claims.items()] if value} or None

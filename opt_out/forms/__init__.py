@@ -38,8 +38,9 @@ def read(data: bytes, source: str) -> Iterator[Demand]:
         if is_lines(data):
             return _read_records(records_of_lines(data, source), source)
         document = parsed(data, source)
-        if is_map(document):
+        if is_map(document) and all(isinstance(word, str) for words in document.values() for word in words):
             _once_each([name for name, _ in json.loads(data, object_pairs_hook=list)], source)
+        if is_map(document):
             return read_map(document, source)
         return _read_records(iter([(source, document)]), source)
     try:
@@ -57,7 +58,7 @@ def _once_each(names: list[str], source: str) -> None:
     """UsageError where an account stands twice: of the two lists, one would be lost."""
     for name, times in Counter(name.lower() for name in names).items():
         if times > 1:
-            raise UsageError(f"{source}: the account '{name[:40]}' stands in it twice; merge the two lists.")
+            raise UsageError(f"{source}: the account {name[:40]!r} stands in it twice; merge the two lists.")
 
 
 def _read_records(records: Iterator[Record], source: str) -> Iterator[Demand]:

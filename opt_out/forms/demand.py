@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +34,15 @@ class Demand:
     former: tuple[str, ...] = ()  # accounts that the author says to have had
     claims: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # what the author says of authority, and wrote
     held: str = ""  # why a person must look; "" where it was parsed with certainty
+
+
+def utc(written: str) -> str:
+    """An ISO time in UTC, which one without a zone is taken to be in. ValueError where it is none."""
+    moment = datetime.fromisoformat(written)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError:
+        raise ValueError("the time is beyond the calendar") from None
 
 
 def distinct(selectors: Iterable[Selector]) -> tuple[Selector, ...]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from opt_out.forms.demand import DELETED, Demand, Uncertain
+from opt_out.forms.demand import DELETED, Demand, Uncertain, utc
 from opt_out.forms.issue_form import is_form, read_form
 from opt_out.forms.markdown import lines_of
 from opt_out.forms.template import is_template, read_template
 from opt_out.selectors import Selector
 from pipeline.errors import UsageError
 
-_PAGE = re.compile(r"https?://[^/\s]+/(?:repos/)?([\w.-]+/[\w.-]+)/(issues|pull)/(\d+)", re.ASCII)
+_PAGE = re.compile(r"https?://([^/\s]+)/(?:api/v3/)?(?:repos/)?([\w.-]+/[\w.-]+)/(issues|pull)/\d+", re.ASCII)
+GITHUB = ("github.com", "www.github.com", "api.github.com")
 KEPT = 65_536  # characters of a text that is kept for a person who reads a held request
 QUESTION = "question"  # BigCode's label for what is no request
 
@@ -42,16 +42,18 @@ def read_issues(records: Iterator[tuple[str, Any]], source: str) -> Iterator[Dem
         if not is_issue(record) or not isinstance(record["number"], int):
             raise UsageError(f"{where} is no issue with number, body and user; nothing was imported.")
         page = _PAGE.match(_text(record, "html_url", "url"))
-        if "pull_request" in record or (page and page[2] == "pull"):
+        if "pull_request" in record or (page and page[3] == "pull"):
             continue
-        name = page[1].lower() if page else source
-        yield from read_issue(record, f"{name}#{record['number']}", where)
+        author = _author(record, where)
+        name = page[2].lower() if page else source
+        if page and page[1].lower() not in GITHUB:  # accounts of another host are not those of GitHub
+            author, name = None, f"{page[1].lower()}/{name}"
+        yield from read_issue(record, f"{name}#{record['number']}", author, where)
 
 
-def read_issue(issue: Mapping[str, Any], source: str, where: str) -> Iterator[Demand]:
-    """The demands of one issue."""
+def read_issue(issue: Mapping[str, Any], source: str, author: str | None, where: str) -> Iterator[Demand]:
+    """The demands of one issue; `author` is the GitHub account that certainly wrote it."""
     body, title = _text(issue, "body"), _text(issue, "title")
-    author = _author(issue, where)
     received = _time(_text(issue, "created_at", "createdAt"), where)
     selectors: tuple[Selector, ...] = ()
     former: tuple[str, ...] = ()
@@ -98,10 +100,9 @@ def _time(written: str, where: str) -> str | None:
     if not written:
         return None
     try:
-        moment = datetime.fromisoformat(written)
+        return utc(written)
     except ValueError:
-        raise UsageError(f"{where} was created at '{written[:40]}', which is no time; nothing was imported.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise UsageError(f"{where} was created at {written[:40]!r}, which is no time; nothing was imported.") from None
 
 
 def _text(issue: Mapping[str, Any], *names: str) -> str:

@@ -75,6 +75,8 @@ def _entries(data: bytes, source: str) -> Iterator[bytes]:
         elif mark in (b"]", b"}"):
             depth -= 1
             if depth == 0:
+                if mark == b"}":
+                    break
                 last = data[start : token.start()]
                 if last.strip(_BLANKS) or more:  # nothing stands between the brackets of an empty list
                     yield last
@@ -84,4 +86,4 @@ def _entries(data: bytes, source: str) -> Iterator[bytes]:
         elif mark == b"," and depth == 1:
             yield data[start : token.start()]
             start, more = token.end(), True
-    raise UsageError(f"{source} is no whole JSON (it ends within its list); export it again. Nothing was imported.")
+    raise UsageError(f"{source} is no whole JSON (its list does not end); export it again. Nothing was imported.")

@@ -26,7 +26,7 @@ def read_map(document: Mapping[str, list[Any]], source: str) -> Iterator[Demand]
     """A demand an account. UsageError where a list holds anything but words."""
     for login, wanted in document.items():
         if not all(isinstance(word, str) for word in wanted):
-            raise UsageError(f"{source}: what '{login[:40]}' wants is no list of words; nothing was imported.")
+            raise UsageError(f"{source}: what {login[:40]!r} wants is no list of words; nothing was imported.")
         try:
             selectors, held = _selectors(login, wanted), ""
         except Uncertain as reason:

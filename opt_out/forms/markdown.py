@@ -26,6 +26,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)\s*\w*\s*")
 _BULLET = re.compile(r"(?:[-*+•‣·–]|\d{1,4}[.)])\s+|[-*•](?=[A-Za-z0-9@])")
 _BOX = re.compile(r"\[([ xX])\]\s+")
 _LINK = re.compile(r"\[([^\[\]]*)\]\((\S+?)\)")
+_NO_NAME = re.compile(r"repo(?:_?\d+)?|repo-?name|repos|all|all-?repos|any|everything")
 # Pages of GitHub that show an account, or a repository as a whole.
 _PAGE = re.compile(
     r"((?:https?://)?(?:www\.)?github\.com/[\w.-]+(?:/[\w.-]+)?)"
@@ -103,6 +104,8 @@ def repository(item: Line) -> Selector:
     selector = _selector(item)
     if selector.target != "repository":
         raise Uncertain(f"line {item.number} names no repository as owner/repo")
+    if _NO_NAME.fullmatch(selector.value.split("/")[1]):
+        raise Uncertain(f"line {item.number} may be a placeholder or mean all repositories rather than name one")
     return selector
 
 

@@ -9,9 +9,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
-from opt_out.forms.demand import Demand, Uncertain, distinct
+from opt_out.forms.demand import Demand, Uncertain, distinct, utc
 from opt_out.forms.plain_list import digest_of
 from opt_out.selectors import Selector, parse_selector
 from pipeline.errors import UsageError
@@ -82,7 +81,6 @@ def _time(written: str) -> str | None:
     if not written:
         return None
     try:
-        moment = datetime.fromisoformat(written)
+        return utc(written)
     except ValueError:
         raise Uncertain("the time it was received at is no ISO time") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
