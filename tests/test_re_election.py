@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from pipeline import schema
 from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus
+from pipeline.state import Run
 from stages.deduplicate import Deduplicate
-from stages.near_duplicates.re_election import re_elect
-from tests.test_deduplicate import corpus_in, documents, family_member
+from stages.near_duplicates.re_election import copies, re_elect
+from tests.test_deduplicate import corpus_in, documents, family_member, jaccard_of, words
+from tests.test_deduplicate_base import run
 
 FOLDER = "pass/side"
 
@@ -59,13 +62,14 @@ MEMBERS = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     members=MEMBERS,
     cuts=st.sets(st.integers(0, 24), max_size=3),
     choice=st.data(),
     threshold=st.sampled_from([0.3, 0.5, 0.7, 1.0]),
     there=st.booleans(),
+    one_by_one=st.booleans(),
 )
 def test_the_outcome_is_that_of_a_rebuild(
     tmp_path_factory: pytest.TempPathFactory,
@@ -74,8 +78,9 @@ def test_the_outcome_is_that_of_a_rebuild(
     choice: st.DataObject,
     threshold: float,
     there: bool,
+    one_by_one: bool,
 ) -> None:
-    """Whether the removed rows are still in what the pass read, or not."""
+    """Removed at once or one after the other, their rows being in what the pass read still, or not."""
     texts = [family_member(*member[:3]) for member in members]
     columns: dict[str, Any] = {"stars": [member[3] for member in members]}
     table = documents(texts, **columns, license_type=[member[4] for member in members])
@@ -86,13 +91,172 @@ def test_the_outcome_is_that_of_a_rebuild(
     corpus = prepared(root / "whole", stage, tables)
     removed = sorted(choice.draw(st.sets(st.sampled_from(table["id"].to_pylist()), min_size=1, max_size=6)))
     rest = prepared(root / "rest", stage, [without(part, removed) for part in tables])
-    if not there:
-        for shard, path in corpus.paths.items():
-            corpus.store.write_table(path, without(corpus.read(shard), removed))
-    replaced, found = judged_again(corpus, stage, removed)
-    assert {shard: table.to_pylist() for shard, table in found.items()} == {
-        shard: table.to_pylist() for shard, table in edges(rest).items()
-    }
-    for shard, new in replaced.items():
-        assert new.schema.equals(schema.EDGE, check_metadata=True)
-        assert not new.equals(without(corpus.side.get_shard("edge", shard=shard), removed))
+    for names in [[name] for name in removed] if one_by_one else [removed]:
+        if not there:
+            cut_out(corpus, names)
+        replaced, found = judged_again(corpus, stage, names)
+        for shard, new in replaced.items():
+            assert new.schema.equals(schema.EDGE, check_metadata=True)
+            assert not new.equals(without(corpus.side.get_shard("edge", shard=shard), names))
+        cut_out(corpus, names)
+        for shard, new in found.items():
+            corpus.side.put("edge", new, shard=shard)
+            signatures = corpus.side.get_shard("signature", shard=shard)
+            corpus.side.put("signature", without(signatures, names), shard=shard)
+    assert rows_of(edges(corpus)) == rows_of(edges(rest))
+
+
+def cut_out(corpus: Corpus, removed: Sequence[str]) -> None:
+    """Take documents out of what the pass read."""
+    for shard, path in corpus.paths.items():
+        corpus.store.write_table(path, without(corpus.read(shard), removed))
+
+
+def rows_of(tables: dict[str, pa.Table]) -> dict[str, list[dict[str, Any]]]:
+    return {shard: table.to_pylist() for shard, table in tables.items()}
+
+
+def relatives(*shares: tuple[int, int]) -> list[str]:
+    """Texts of words from..to of one long text: two are the more alike the more of it they share."""
+    text = words(1, 1000)
+    return [" ".join(text[start:stop]) for start, stop in shares]
+
+
+WIDE = Deduplicate(bands=100, rows=2)  # finds about all pairs at 0.7
+
+
+def test_one_who_stays_in_place_drops_another_and_frees_a_third(tmp_path: Path) -> None:
+    # Each is like the next one only. The first stays, so the second falls, the third stays, and so on.
+    texts = relatives((0, 320), (40, 360), (80, 400), (120, 440), (160, 480))
+    table = documents(texts)
+    corpus = prepared(tmp_path, WIDE, [table.slice(number, 1) for number in range(5)])
+    ids = table["id"].to_pylist()
+    replaced, found = judged_again(corpus, WIDE, ids[:1])
+    cites = {row["id"]: row["canonical"] for new in found.values() for row in new.to_pylist()}
+    assert cites == {ids[2]: ids[1], ids[4]: ids[3]}
+    assert sorted(replaced) == ["00001", "00002", "00003", "00004"]
+
+
+def test_nothing_is_replaced_where_only_rows_of_removed_documents_go(tmp_path: Path) -> None:
+    (near, text, other) = relatives((0, 310), (0, 300), (500, 800))
+    table = documents([text, near, text, other])
+    corpus = prepared(tmp_path, Deduplicate(), [table])
+    replaced, found = judged_again(corpus, Deduplicate(), [table["id"][1].as_py(), table["id"][3].as_py()])
+    assert replaced == {}
+    assert [row["id"] for row in found["00000"].to_pylist()] == [table["id"][2].as_py()]
+
+
+def test_documents_of_shards_that_are_not_concerned_are_not_read(tmp_path: Path) -> None:
+    one, near, other = relatives((0, 300), (0, 310), (500, 800))
+    table = documents([one, near, other])
+    corpus = prepared(tmp_path, Deduplicate(), [table.slice(number, 1) for number in range(3)])
+    corpus.store.write_bytes(corpus.paths["00002"], b"unreadable")
+    replaced, found = judged_again(corpus, Deduplicate(), [table["id"][0].as_py()])
+    assert sorted(replaced) == ["00001"]
+    assert found["00001"].num_rows == 0
+
+
+def test_thousands_that_were_dropped_for_a_removed_one_cost_a_few_comparisons_each(tmp_path: Path) -> None:
+    lines = [" ".join(words(seed, 8)) for seed in range(60)]
+    table = documents(["\n".join([*lines, f"serial number {number} of many"]) for number in range(2_000)])
+    corpus = prepared(tmp_path, Deduplicate(), [table.slice(0, 900), table.slice(900)])
+    ids = table["id"].to_pylist()
+    began = time.process_time()
+    _, found = judged_again(corpus, Deduplicate(), ids[:1])
+    assert time.process_time() - began < 20
+    cites = {row["id"]: row["canonical"] for new in found.values() for row in new.to_pylist()}
+    assert cites == dict.fromkeys(ids[2:], ids[1])
+
+
+# --- a base run
+
+
+def test_a_copy_falls_to_a_document_of_the_base_run_which_stays(tmp_path: Path) -> None:
+    published, copied, far = relatives((0, 320), (40, 360), (65, 385))
+    run(tmp_path, "old", {"acme/tool:a.py": published})
+    files = {"aaa/far:far.py": far, "bbb/copy:copied.py": copied, "ccc/copy:again.py": copied}
+    fields: dict[str, Any] = {"base": tmp_path / "old", "bands": 100, "rows": 2, "prefer": []}
+    this = run(tmp_path, "new", files, **fields)
+    (names,) = [{value.partition(":")[0]: key for key, value in named(this).items()}]
+    before = base_edges(this)
+    if before[names["bbb/copy"]]["canonical"] != names["aaa/far"]:
+        pytest.fail("the copies are to be nearer to the document that is removed than to the base's")
+    stage = this.passes[2].part.opener
+    assert isinstance(stage, Deduplicate)
+    removed = pa.array([names["aaa/far"]])
+    folder = f"{this.passes[2].folder.path}/side"
+    replaced = re_elect(stage, this.store, this.input_paths(2), folder, removed, InlineExecutor())
+    after = {row["id"]: row for new in replaced.values() for row in new.to_pylist()}
+    rest = run(tmp_path, "rest", {key: text for key, text in files.items() if key != "aaa/far:far.py"}, **fields)
+    assert after == base_edges(rest)
+    assert {row["canonical_repo"] for row in after.values()} == {"acme/tool"}
+
+
+def named(this: Run) -> dict[str, str]:
+    """id -> repo:path of what deduplicate read."""
+    tables = [this.store.read_table(path, ["id", "repo", "path"]) for path in this.input_paths(2).values()]
+    return {row["id"]: f"{row['repo']}:{row['path']}" for table in tables for row in table.to_pylist()}
+
+
+def base_edges(this: Run) -> dict[str, dict[str, Any]]:
+    """Dropped id -> its row."""
+    folder = f"{this.passes[2].folder.path}/side/edge"
+    tables = [this.store.read_table(f"{folder}/{name}") for name in this.store.names(folder)]
+    return {row["id"]: row for table in tables for row in table.to_pylist()}
+
+
+# --- copies
+
+
+def test_copies_of_removed_documents_are_listed_with_what_they_are_to_them(tmp_path: Path) -> None:
+    kept, gone, alike, unlike = relatives((0, 320), (40, 360), (50, 370), (0, 280))
+    table = documents(
+        [kept, gone, alike, unlike, gone, words_apart := " ".join(words(2)), words_apart + " end"],
+        id=["kept", "gone", "alike", "unlike", "same", "first", "its copy"],
+        stars=[9, 0, 0, 0, 0, 0, 0],
+    )
+    corpus = prepared(tmp_path, WIDE, [table.slice(0, 3), table.slice(3)])
+    assert {row["id"]: row["canonical"] for new in edges(corpus).values() for row in new.to_pylist()} == {
+        "gone": "kept", "alike": "kept", "unlike": "kept", "same": "kept", "its copy": "first",
+    }  # fmt: skip
+    found = copies(corpus.store, corpus.paths, FOLDER, pa.array(["gone", "first"]), InlineExecutor())
+    assert found["shard"].to_pylist() == ["00000", "00001", "00000", "00001"]
+    rows = [(row["id"], row["path"], row["of"], row["relation"], row["jaccard"]) for row in found.to_pylist()]
+    assert rows == [
+        ("alike", "2.py", "gone", "dropped_alike", jaccard_of(alike, gone)),
+        ("its copy", "6.py", "first", "dropped_for_it", jaccard_of(words_apart, words_apart + " end")),
+        ("kept", "0.py", "gone", "kept_over_it", jaccard_of(kept, gone)),
+        ("same", "4.py", "gone", "same_content", 1.0),
+    ]
+    assert jaccard_of(unlike, gone) < 0.7
+
+
+@settings(max_examples=40, deadline=None)
+@given(members=MEMBERS, choice=st.data())
+def test_every_copy_that_is_listed_is_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    members: list[tuple[int, list[tuple[int, str]], int, int, str]],
+    choice: st.DataObject,
+) -> None:
+    texts = [family_member(*member[:3]) for member in members]
+    table = documents(texts, stars=[member[3] for member in members])
+    stage = Deduplicate(threshold=0.5, bands=60, rows=3)
+    corpus = prepared(tmp_path_factory.mktemp("run"), stage, [table.slice(0, 7), table.slice(7)])
+    ids = table["id"].to_pylist()
+    removed = choice.draw(st.sets(st.sampled_from(ids), min_size=1, max_size=6))
+    found = copies(corpus.store, corpus.paths, FOLDER, pa.array(sorted(removed)), InlineExecutor(), threshold=0.5)
+    text = dict(zip(ids, texts, strict=True))
+    pairs = set()
+    for row in found.to_pylist():
+        assert row["id"] not in removed
+        assert row["of"] in removed
+        same = text[row["id"]] == text[row["of"]]
+        assert row["jaccard"] == (1.0 if same else jaccard_of(text[row["id"]], text[row["of"]]))
+        assert row["jaccard"] >= 0.5
+        pairs.add((row["id"], row["of"]))
+    assert len(pairs) == found.num_rows
+    assert pairs >= {(one, of) for of in removed for one in ids if one not in removed and text[one] == text[of]}
+    cited = {row["id"]: row["canonical"] for new in edges(corpus).values() for row in new.to_pylist()}
+    for one, canonical in cited.items():
+        assert (one, canonical) in pairs or one in removed or canonical not in removed
+        assert (canonical, one) in pairs or one not in removed or canonical in removed

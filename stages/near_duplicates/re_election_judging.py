@@ -136,9 +136,9 @@ class _Judging:
     def _judge_known(self, group: Group) -> None:
         """Judge a group whose old canonical stays, if it has one, against those that newly stay."""
         leader, best = group.leader, _best(self.near[group.key])
-        if leader.cites is not None and leader.jaccard == best.jaccard:
+        if leader.jaccard == best.jaccard:
             self.judged.to_expand.add(group.key)  # the better ranked is cited, and the old one's rank is not known
-        elif leader.cites is None or leader.jaccard < best.jaccard:
+        elif leader.jaccard is None or leader.jaccard < best.jaccard:
             self._settle(group, best)
 
     def _settle(self, group: Group, verdict: Verdict) -> None:

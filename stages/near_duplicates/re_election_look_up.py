@@ -23,6 +23,7 @@ from stages.shingles import band_keys
 NOBODY = pa.array([], pa.string())
 NO_KEYS = pa.array([], pa.binary(16))
 NO_BANDS = np.zeros(0, np.uint64)
+_COLUMNS = ["id", "content", "shingles", "set_key", "minhash"]
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: sets the keys of each band apart from those of the others
 
 Rank = tuple[int, int, str, int, int]  # 0 in the base run, 1 in this; policy's key, id, shard, row
@@ -42,7 +43,7 @@ class Found(NamedTuple):
     bands: np.ndarray  # uint64: the buckets it is in; none without shingles
     rank: Rank
     cites: str | None  # the document it is dropped for; None where it stays
-    jaccard: float
+    jaccard: float | None  # to what it cites
     gone: bool  # of the base run, and not published any more
 
 
@@ -119,10 +120,11 @@ def look_up(number: int, worker: Worker, *, tables: Tables, query: Query) -> lis
     """The documents of shard `number` that the query finds, removed ones too where the tables still hold them."""
     own = tables.own(number) is not None
     edges = tables.edges(number, ["id", "canonical", "jaccard"]) if own else None
-    rows = _rows(number, tables, query, edges)
+    table = tables.signature(number, _COLUMNS) if len(query.bands) else None
+    rows = _rows(number, tables, query, edges, table)
     if len(rows) == 0:
         return []
-    taken = tables.signature(number, ["id", "content", "shingles", "set_key", "minhash"]).take(pa.array(rows))
+    taken = (table or tables.signature(number, _COLUMNS)).take(pa.array(rows))
     ids = taken["id"]
     wanted = ["repo", "path", *(COLUMNS if own else ["id"])]
     named = tables.read(number, rows, wanted)
@@ -139,55 +141,46 @@ def look_up(number: int, worker: Worker, *, tables: Tables, query: Query) -> lis
         cites, jaccard = [None] * len(rows), [None] * len(rows)
         ranks = [(0, 0, "", number, row) for row in rows.tolist()]
         gone = ~tables.base.is_published(number)[rows]
-    content, some = taken["content"].to_pylist(), taken["set_key"].is_valid().to_numpy()
-    keys = pc.coalesce(taken["set_key"], taken["content"]).to_pylist()
-    bands = np.zeros((len(rows), tables.bands), np.uint64)
-    bands[some] = _bands(taken["minhash"], tables)
-    columns = zip(
-        ids.to_pylist(), named["repo"].to_pylist(), named["path"].to_pylist(), rows.tolist(), keys, content,
-        taken["shingles"].to_pylist(), some.tolist(), bands, ranks, cites, jaccard, gone.tolist(), strict=True,
-    )  # fmt: skip
-    return [
-        Found(
-            id,
-            repo,
-            path,
-            number,
-            row,
-            key,
-            text,
-            shingles,
-            buckets if any_ else NO_BANDS,
-            rank,
-            cite,
-            near or 0.0,
-            out,
-        )
-        for id, repo, path, row, key, text, shingles, any_, buckets, rank, cite, near, out in columns
+    some = taken["set_key"].is_valid().to_numpy()
+    keys = pc.coalesce(taken["set_key"], taken["content"])
+    bands = [NO_BANDS] * len(rows)
+    for row, shared in zip(np.flatnonzero(some).tolist(), _bands(taken["minhash"], tables), strict=True):
+        bands[row] = shared
+    columns = [  # in the order of Found
+        ids.to_pylist(),
+        named["repo"].to_pylist(),
+        named["path"].to_pylist(),
+        [number] * len(rows),
+        rows.tolist(),
+        keys.to_pylist(),
+        taken["content"].to_pylist(),
+        taken["shingles"].to_pylist(),
+        bands,
+        ranks,
+        cites,
+        jaccard,
+        gone.tolist(),
     ]
+    return [Found._make(values) for values in zip(*columns, strict=True)]
 
 
-def _rows(number: int, tables: Tables, query: Query, edges: pa.Table | None) -> np.ndarray:
-    """Which rows of a shard's signatures the query finds."""
-    columns = [*(["set_key", "content"] if len(query.keys) else []), *(["minhash"] if len(query.bands) else [])]
+def _rows(number: int, tables: Tables, query: Query, edges: pa.Table | None, table: pa.Table | None) -> np.ndarray:
+    """Which rows of a shard's signatures the query finds; `table` has them all where it asks for buckets."""
     asked: list[np.ndarray] = []
     if edges is not None:
-        hits = edges["id"].filter(
-            pc.or_(pc.is_in(edges["canonical"], value_set=query.citing), pc.is_in(edges["id"], value_set=query.dropped))
-        )
-        if len(hits):
-            ids = tables.signature(number, ["id"])["id"]
-            asked.append(pc.is_in(ids, value_set=hits.combine_chunks()).to_numpy())
-    if columns:
-        table = tables.signature(number, columns)
-        if len(query.keys):
-            key = pc.coalesce(table["set_key"], table["content"])
-            asked.append(pc.is_in(key, value_set=query.keys).to_numpy())
-        if len(query.bands):
-            some = table["minhash"].is_valid().to_numpy()
-            shared = np.zeros(table.num_rows, bool)
-            shared[some] = is_among(_bands(table["minhash"], tables), query.bands).any(axis=1)
-            asked.append(shared)
+        citing = pc.is_in(edges["canonical"], value_set=query.citing)
+        named = edges["id"].filter(pc.or_(citing, pc.is_in(edges["id"], value_set=query.dropped)))
+        if len(named):
+            ids = (table or tables.signature(number, ["id"]))["id"]
+            asked.append(pc.is_in(ids, value_set=named.combine_chunks()).to_numpy())
+    if len(query.keys):
+        keys = table or tables.signature(number, ["set_key", "content"])
+        key = pc.coalesce(keys["set_key"], keys["content"])
+        asked.append(pc.is_in(key, value_set=query.keys).to_numpy())
+    if table is not None:
+        shared = table["set_key"].is_valid().to_numpy()
+        shared[shared] = is_among(_bands(table["minhash"], tables), query.bands).any(axis=1)
+        asked.append(shared)
     if not asked:
         return np.zeros(0, np.int64)
     found = np.logical_or.reduce(asked)
