@@ -25,6 +25,7 @@ from stages.git import Git
 GITHUB = "https://github.com"
 KINDS = ("code", "issues", "commits")
 STATES = ("received", "verified", "held", "rejected", "withdrawn", "applying", "honoured", "certified")
+HOW = {"author": "its author is the owner", "challenge": "its token is published"}
 
 LedgerFile = Annotated[str, typer.Option("--ledger", metavar="FILE", help="The ledger.")]
 LEDGER = "opt-out.sqlite"
@@ -136,7 +137,10 @@ def show(request_id: Id, ledger: LedgerFile = LEDGER, dry_run: DryRun = None, as
     typer.echo(_line(request))
     typer.echo(f"from {request.source}, received {request.received}" + (", with its copies" if request.copies else ""))
     for entry in history:
-        typer.echo(f"  {entry.time}  {entry.event}")
+        said = entry.body.get("reason") or entry.body.get("because") or HOW.get(str(entry.body.get("how")), "")
+        typer.echo(f"  {entry.time}  {entry.event:<9}" + (f"  {said}" if said else ""))
+    if request.state == "received":
+        typer.echo(f"nothing proves yet that who asks may ask: quarry opt-out challenge {request.id}, or accept it.")
     if person:
         typer.echo("the requester (erasable by quarry opt-out erase):")
         for name, value in person.items():

@@ -12,6 +12,7 @@ import pytest
 from opt_out.ledger import Ledger
 from tests.command import quarry
 from tests.gitrepos import commit_files, served
+from tests.opt_out_run import build, complete
 
 DATA = Path(__file__).parent / "data" / "opt_out"
 Command = Callable[..., Any]
@@ -169,6 +170,26 @@ def test_a_request_by_hand_is_received_until_somebody_vouches_for_it(opt_out: Co
     refused("accept", request["id"], "--because", "again")
 
 
+def test_a_request_is_shown_with_its_history(opt_out: Command) -> None:
+    (request,) = opt_out("add", "acme/widgets", "--json")
+    shown = opt_out("show", request["id"])
+    assert "received" in shown
+    assert f"quarry opt-out challenge {request['id']}" in shown
+    opt_out("reject", request["id"], "--because", "the repository is a mirror of ours")
+    shown = opt_out("show", request["id"])
+    assert "the repository is a mirror of ours" in shown
+    assert "challenge" not in shown
+    assert opt_out("list").splitlines() == [
+        f"{request['id']}  rejected   acme/widgets  (the repository is a mirror of ours)"
+    ]
+
+
+def test_a_long_request_is_listed_in_short(opt_out: Command) -> None:
+    opt_out("import", DATA / "issues.json")
+    (line,) = (line for line in opt_out("list").splitlines() if "long-lister" in line)
+    assert line.endswith("long-lister/project-0004 and 4,995 more")
+
+
 def test_kinds_and_former_names(opt_out: Command, refused: Command) -> None:
     requests = opt_out("add", "acme", "--kinds", "code, issues", "--former", "acme-old", "--json")
     assert [request["selectors"] for request in requests] == [["acme [code, issues]"], ["acme-old"]]
@@ -277,3 +298,22 @@ def test_the_numbers_are_public_json(opt_out: Command, tmp_path: Path) -> None:
     opt_out("numbers", "--out", tmp_path / "numbers.json")
     assert json.loads((tmp_path / "numbers.json").read_text()) == json.loads(opt_out("numbers"))
     assert "received" in opt_out("numbers")
+
+
+def test_a_dry_run_lists_the_documents_and_records_nothing(
+    opt_out: Command, ledger: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run = complete(build(tmp_path_factory.mktemp("runs")))
+    rows = opt_out("add", "acme/widgets:src/*.py", "--dry-run", run, "--json")
+    assert {(row["repo"], row["path"]) for row in rows} == {("acme/widgets", "src/secret.py")}
+    assert len({row["id"] for row in rows}) == 1
+    assert not ledger.exists()
+    opt_out("import", DATA / "table.csv")
+    (request,) = opt_out("add", "acme/gadgets", "--json")
+    before = opt_out("verify", "--json")
+    asked = opt_out("accept", request["id"], "--because", "a letter", "--dry-run", run, "--json")
+    assert asked
+    assert {row["repo"] for row in asked} == {"acme/gadgets"}
+    assert asked == opt_out("show", request["id"], "--dry-run", run, "--json")
+    assert "would be touched; nothing was recorded" in opt_out("show", request["id"], "--dry-run", run)
+    assert opt_out("verify", "--json") == before
