@@ -16,6 +16,7 @@ from pii.ner.gazetteer import FAMILY, GIVEN, ORDINARY, RARE, bits_of
 from pii.ner.words import words as words_of
 
 MOST_LESS = 0.25  # with a given name, and another word
+LESS = 0.1  # a listed word where what stands before or behind speaks of people
 FAMILY_ALONE = 0.18  # two words and more, of which a family name is listed and no given name
 UNLISTED = 0.23  # two words and more on neither list
 UNLIKELY = 0.26  # one word that is no given name, or with an ordinary word
@@ -135,9 +136,9 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
         return threshold - MOST_LESS
     in_list = in_list or credit.is_holder(before)
     if any(kind & RARE for kind in bits):
-        return threshold if in_list or family else threshold + FAMILY_ALONE
+        return threshold - LESS if in_list else threshold if family else threshold + FAMILY_ALONE
     if family:
-        return threshold if in_list else min(threshold + FAMILY_ALONE, CERTAIN)
+        return threshold - LESS if in_list else min(threshold + FAMILY_ALONE, CERTAIN)
     if len(words) > 3 and not in_list:
         return 1.0
     return threshold + WITH_CUE if evident == CREDITED else min(threshold + UNLISTED, CERTAIN)
@@ -163,9 +164,9 @@ def _of_one_word(value: str, threshold: float, bits: list[int], evident: int) ->
     if kind & ORDINARY and not kind & FAMILY:
         return CERTAIN if kind & GIVEN and evident else 1.0
     if kind & GIVEN:
-        return threshold if evident else threshold + WITH_CUE
+        return threshold - LESS if evident == CREDITED else threshold if evident else threshold + WITH_CUE
     if evident == CREDITED:
-        return threshold
+        return threshold - LESS if kind & FAMILY else threshold
     if kind & FAMILY:
         return min(threshold + {LISTED: WITH_CUE, GREETED: FAMILY_ALONE}.get(evident, UNLIKELY), CERTAIN)
     if kind & RARE:
