@@ -5,11 +5,12 @@ RECIPE ?= recipes/demo.yaml
 OUT ?= runs/demo
 PRESET ?= tiny
 INPUT := runs/demo-input
+OPT_OUT := runs/opt-out-demo
 REPOSITORIES ?= runs/pii-repositories
 MINUTES ?= 110
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo run report train bench pii-model pii-eval docs lock clean
+.PHONY: help setup check format test demo opt-out-demo run report train bench pii-model pii-eval docs lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -44,6 +45,23 @@ demo: setup  ## local git repositories to tokenized shards, a report and a train
 	@$(BIN)/quarry report runs/demo
 	@$(BIN)/quarry train runs/demo --preset tiny
 	@$(BIN)/python -m cli.tour runs/demo
+
+opt-out-demo: setup  ## from a filed opt-out request to a verified certificate, in a minute, offline
+	@$(BIN)/python -m recipes.opt_out_demo $(OPT_OUT)
+	@$(BIN)/quarry opt-out import $(OPT_OUT)/issues-before.json --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry opt-out key make $(OPT_OUT)/operator.key $(OPT_OUT)/operator.pub --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry run recipes/opt-out-demo.yaml --out $(OPT_OUT)/run
+	@$(BIN)/quarry opt-out import $(OPT_OUT)/issues-after.json --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry opt-out list --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry opt-out apply $(OPT_OUT)/run --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry opt-out certify R000002 $(OPT_OUT)/run --ledger $(OPT_OUT)/ledger.sqlite \
+		--key $(OPT_OUT)/operator.key --out $(OPT_OUT)/certificate
+	@$(BIN)/quarry opt-out certify --check $(OPT_OUT)/certificate/R000002.json $(OPT_OUT)/run --public $(OPT_OUT)/operator.pub
+	@$(BIN)/quarry opt-out sign --key $(OPT_OUT)/operator.key --ledger $(OPT_OUT)/ledger.sqlite
+	@$(BIN)/quarry opt-out verify --ledger $(OPT_OUT)/ledger.sqlite --public $(OPT_OUT)/operator.pub
+	@$(BIN)/quarry opt-out numbers --ledger $(OPT_OUT)/ledger.sqlite > $(OPT_OUT)/numbers.json
+	@$(BIN)/quarry report $(OPT_OUT)/run
+	@echo "look at: $(OPT_OUT)/certificate/R000002.html  $(OPT_OUT)/run/report/index.html  $(OPT_OUT)/numbers.json"
 
 run: setup  ## execute RECIPE into OUT
 	$(BIN)/quarry run $(RECIPE) --out $(OUT)

@@ -61,8 +61,9 @@ def executor(workers: int | None, ray: str | None, inline: bool) -> AbstractCont
 
 
 def _due(ledger: Ledger, directories: Sequence[str]) -> list[Request]:
-    """The requests that some of these runs do not honour yet."""
+    """The requests that some of these runs do not honour yet, and those of which nothing is recorded yet."""
     found = {one.id: one for directory in directories for one in due(ledger, Storage(directory)).accepted}
+    found |= {one.id: one for one in ledger.requests("verified")}
     return [found[name] for name in sorted(found)]
 
 
