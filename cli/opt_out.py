@@ -149,7 +149,7 @@ def show(request_id: Id, ledger: LedgerFile = LEDGER, dry_run: DryRun = None, as
 
 def accept(
     request_ids: Ids,
-    because: Because,
+    because: Because = "",
     ledger: LedgerFile = LEDGER,
     as_: Annotated[
         list[str] | None,
@@ -159,7 +159,8 @@ def accept(
     as_json: Json = False,
 ) -> None:
     """Accept requests by your own judgement, which is recorded."""
-    _not_empty(because)
+    if not dry_run:
+        _not_empty(because)
     read_as = tuple(parse_selector(text, "--as") for text in as_ or ())
     if read_as and len(request_ids) > 1:
         raise UsageError("--as says how one request is read; accept the others by themselves.")
@@ -249,7 +250,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 def _to_write(path: str) -> Ledger:
     """The ledger, made where there is none."""
-    return Ledger.open(path) if os.path.exists(path) else Ledger.create(path)
+    try:
+        return Ledger.open(path) if os.path.exists(path) else Ledger.create(path)
+    except UsageError:
+        if not os.path.exists(path):
+            raise
+        return Ledger.open(path)  # somebody else has just made it
 
 
 def _record(event: str, request_ids: Iterable[str], because: str, ledger: str, as_json: bool) -> None:

@@ -32,14 +32,13 @@ def parts_of(demand: Demand) -> list[Part]:
     """The requests that a demand becomes: at most what is proven, what is not, and former names of the author."""
     if demand.held:
         return [Part(demand.selectors, demand.source, "held", demand.held)]
-    proven = tuple(one for one in demand.selectors if _is_authors(one, demand.author))
     former = [Selector("owner", name) for name in demand.former]
-    owned = tuple(one for one in former if _is_authors(one, demand.author))
-    unproven = tuple(one for one in demand.selectors if one not in proven)
-    said = tuple(one for one in former if one not in owned)
+    proven = [one for one in (*demand.selectors, *former) if _is_authors(one, demand.author)]
+    unproven = tuple(one for one in demand.selectors if not _is_authors(one, demand.author))
+    said = tuple(one for one in former if not _is_authors(one, demand.author))
     reason = "it is said to be a former name of its author; the account needs its own proof or your judgement"
     parts = [
-        (tuple(dict.fromkeys(proven + owned)), "verified", ""),
+        (tuple(dict.fromkeys(proven)), "verified", ""),
         (unproven, "received", ""),
         (said, "held", reason),
     ]

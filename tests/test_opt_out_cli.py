@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from opt_out.ledger import Ledger
-from tests.command import quarry
+from tests.command import QUARRY, quarry
 from tests.gitrepos import commit_files, served
 from tests.opt_out_run import build, complete
 
@@ -86,6 +87,16 @@ def test_importing_twice_adds_nothing(opt_out: Command, ledger: Path) -> None:
         assert (second["added"], second["known"]) == (0, first["added"])
         with Ledger.open(str(ledger), readonly=True) as book:
             assert book.head() == before
+
+
+def test_two_operators_import_the_same_export_at_once(opt_out: Command, ledger: Path) -> None:
+    command = [*QUARRY, "opt-out", "import", str(DATA / "issues.json"), "--ledger", str(ledger), "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    counts = [json.loads(one.communicate()[0]) for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert counts[0]["added"] + counts[1]["added"] == len(opt_out("list", "--json"))
+    assert counts[0]["added"] + counts[0]["known"] == len(opt_out("list", "--json"))
+    opt_out("verify")
 
 
 def test_a_grown_export_adds_what_is_new(opt_out: Command, tmp_path: Path) -> None:
@@ -311,7 +322,7 @@ def test_a_dry_run_lists_the_documents_and_records_nothing(
     opt_out("import", DATA / "table.csv")
     (request,) = opt_out("add", "acme/gadgets", "--json")
     before = opt_out("verify", "--json")
-    asked = opt_out("accept", request["id"], "--because", "a letter", "--dry-run", run, "--json")
+    asked = opt_out("accept", request["id"], "--dry-run", run, "--json")
     assert asked
     assert {row["repo"] for row in asked} == {"acme/gadgets"}
     assert asked == opt_out("show", request["id"], "--dry-run", run, "--json")

@@ -223,6 +223,8 @@ def test_a_table() -> None:
     )
     assert [str(selector) for selector in second.selectors] == ["ostrow-labs", "ostrow-labs-archive"]
     assert second.former == ("pia-old",)
+    assert first.author is None  # whoever fills in a table may name anybody
+    assert first.claims["author"] == "mara-lindq"
     assert third.held == "its selector is not certain"
 
 

@@ -1,6 +1,7 @@
 """A CSV table with a header: `selector`, and if wanted `source`, `author`, `received`, `copies`, `former`.
 
-`selector` and `former` may hold several, between blanks; `copies` is yes or no. A row is one demand.
+`selector` and `former` may hold several, between blanks; `copies` is yes or no. A row is one demand. Who its author is,
+no host vouches for, so that it proves nothing.
 """
 
 from __future__ import annotations
@@ -65,9 +66,8 @@ def _demand(row: Mapping[str, str], source: str, line: int) -> Demand:
     except Uncertain as reason:
         held, copies = str(reason), ""
     name = row.get("source") or f"{source}#{digest_of(*(row.get(column, '') for column in COLUMNS))}"
-    claims = {"text": row["selector"]} if held else {}
-    author = row.get("author") or None
-    return Demand(selectors, name, received, author, copies in _YES, former, claims, held)
+    claims = {"author": row.get("author", ""), "text": row["selector"] if held else ""}
+    return Demand(selectors, name, received, None, copies in _YES, former, claims, held)
 
 
 def _selectors(written: str, why_not: str) -> tuple[Selector, ...]:

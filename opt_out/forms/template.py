@@ -82,7 +82,10 @@ def read_template(lines: list[Line], title: str, author: str | None) -> tuple[tu
     if not words and not found:
         raise Uncertain(elsewhere or "its list is empty")
     if words:
-        found = [*_of_the_author(words, found, notes, _subject(title, author)), *found]
+        login = _subject(title, author)
+        found = [*_of_the_author(words, found, notes, login), *found]
+        if "all" in words:  # covers its own repositories
+            found = [one for one in found if one.target != "repository" or _owner(one) != login.lower()]
     return distinct(found), elsewhere
 
 
@@ -95,11 +98,8 @@ def _of_the_author(words: list[str], found: list[Selector], notes: set[str], log
     """What `all`, `Commits` and `GitHub issue` stand for."""
     if "all" not in words:
         return [selector for word in words for selector in written_by(login, _KINDS[word])]
-    single = [one for one in found if _owner(one) == login.lower()]
-    if single and ADD_ALL not in notes:
+    if ADD_ALL not in notes and any(_owner(one) == login.lower() for one in found):
         raise Uncertain("it asks for 'all' and for single repositories of the same account: which of them is meant?")
-    for one in single:
-        found.remove(one)
     return list(whole_account(login))
 
 
