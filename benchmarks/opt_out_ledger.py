@@ -1,10 +1,10 @@
 """Measures a ledger of opt-out requests: writing, loading, look-ups, memory, verification.
 
-A ledger of 100,000 requests (80 % single repositories, 15 % whole accounts, 5 % paths; each with 200 bytes of who asked)
-is written in one import, then 200 single requests are timed, each synced to the disk. A new process opens the file, loads
-its selectors, and looks up a shard of 10,000 repositories, and one alone; times are medians of 5, memory is the peak of
-that process (VmHWM) with what it held after its imports. `verify` reads everything, `erase` writes the file anew.
-Run it by `python -m benchmarks.opt_out_ledger [REQUESTS]`.
+A ledger of 100,000 requests (80 % single repositories, 15 % whole accounts, 5 % paths; each with 200 bytes of who
+asked) is written in one import, then 200 single requests are timed, each synced to the disk. A new process opens the
+file, loads its selectors, and looks up a shard of 10,000 repositories, and one alone; times are medians of 5, memory is
+the peak of that process (VmHWM) with what it held after its imports. `verify` reads everything, `erase` writes the file
+anew. Run it by `python -m benchmarks.opt_out_ledger [REQUESTS]`.
 """
 
 from __future__ import annotations

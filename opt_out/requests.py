@@ -40,7 +40,7 @@ class OptOuts:
             selector = parse_selector(written, where)
             if selector.target not in ("owner", "repository") or selector.kinds:
                 raise UsageError(
-                    f"{where}: '{written[:200]}' needs a ledger (quarry opt-out add); a plain list says less."
+                    f"{where}: '{written[:80]}' needs a ledger (quarry opt-out add); a plain list says less."
                 )
             wanted.add(selector)
         owners, repos = (sorted(one.value for one in wanted if one.target == t) for t in ("owner", "repository"))

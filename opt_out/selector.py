@@ -32,7 +32,7 @@ _REPO = re.compile(r"[a-z0-9._-]{1,100}", re.ASCII)
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}(?:\[bot\])?", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>,;:\"\\]+@[^\s@<>,;:\"\\]+")
 _HEX = re.compile(r"[0-9a-f]{40}", re.ASCII)
-_ADDRESS = re.compile(r"(?:(?:https?|git|ssh)://)?(?:git@)?(?:www\.)?github\.com(?:[/:]|$)", re.ASCII)
+_ADDRESS = re.compile(r"(?:(?:https?|git|ssh)://)?(?:git@)?(?:www\.)?github\.com(?:/|:(?!\d+/)|$)", re.ASCII)
 _PAGES = frozenset({"apps", "explore", "features", "marketplace", "orgs", "search", "settings", "sponsors", "users"})
 _BULLET = re.compile(r"^[-*•]\s+")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]")
@@ -67,18 +67,19 @@ def parse_selector(written: str, where: str) -> Selector:
     """The selector that `written` certainly means. Raises UsageError, which begins with `where`, otherwise."""
     bare = _BULLET.sub("", _trimmed(written))
     what, kinds = _kinds(bare, where)
-    name, colon, path = _start(what).partition(":")
+    named = _start(what)
+    name, colon, path = named.partition(":")
     name = _INVISIBLE.sub("", name)
     try:
         if colon and "/" in name and not _ADDRESS.match(ascii_lower(f"{name}:")) and not path.startswith("//"):
-            return Selector("path", f"{_repository(name)}:{_path(path, what)}", kinds)
+            return Selector("path", f"{_repository(name)}:{_path(path, what[: len(what) - len(named)])}", kinds)
         plain = _without_symbols(_INVISIBLE.sub("", what))
         if ascii_lower(plain).startswith(AUTHOR):
             return Selector("author", _author(plain[len(AUTHOR) :].strip()), _authored(kinds))
         if ascii_lower(plain).startswith("swh:"):
             return Selector("content", _content(ascii_lower(plain)), kinds)
     except Uncertain as reason:
-        raise UsageError(f"{where}: '{written[:200]}' is not certain: {reason}.") from None
+        raise UsageError(f"{where}: '{_shown(written)}' is not certain: {reason}.") from None
     return _owner_or_repository(plain, written, where)._replace(kinds=kinds)
 
 
@@ -95,7 +96,7 @@ def _owner_or_repository(bare: str, written: str, where: str) -> Selector:
         certain = certain and address and written.endswith("/")
     if not certain:
         raise UsageError(
-            f"{where}: '{written[:200]}' is neither an owner nor owner/repo; write one of them on the line."
+            f"{where}: '{_shown(written)}' is neither an owner nor owner/repo; write one of them on the line."
         )
     return Selector("repository", f"{owner}/{repo}") if slash else Selector("owner", owner)
 
@@ -107,7 +108,7 @@ def _kinds(bare: str, where: str) -> tuple[str, frozenset[str]]:
         return bare, frozenset()
     named = frozenset(kind.strip() for kind in limited["kinds"].split(","))
     if not named <= set(KINDS):
-        raise UsageError(f"{where}: '{bare[:200]}' names kinds other than {', '.join(KINDS)}; write some of these.")
+        raise UsageError(f"{where}: '{_shown(bare)}' names kinds other than {', '.join(KINDS)}; write some of these.")
     return limited["what"], frozenset() if named == set(KINDS) else named
 
 
@@ -119,9 +120,9 @@ def _repository(name: str) -> str:
     return f"{owner}/{repo}"
 
 
-def _path(path: str, what: str) -> str:
-    """The canonical glob; symbols at the end belong to a file's name only where they certainly do."""
-    closing = _CLOSING.get(what[:1])
+def _path(path: str, before: str) -> str:
+    """The canonical glob; symbols at the end belong to a file's name unless they close what opened `before` it."""
+    closing = _CLOSING.get(before[-1:])
     if closing and path.endswith(closing):
         path = path[:-1]
     if path != path.strip():
@@ -160,6 +161,11 @@ def _content(identifier: str) -> str:
     if not identifier.startswith(CONTENT) or not _HEX.fullmatch(digits):
         raise Uncertain(f"content is written {CONTENT} and 40 hex digits, without qualifiers")
     return digits
+
+
+def _shown(text: str) -> str:
+    """`text` on one line, and not endless."""
+    return "".join(character if character.isprintable() else " " for character in text[:200])
 
 
 def _trimmed(text: str) -> str:
