@@ -16,13 +16,14 @@ from opt_out.merkle import dataset_root
 from opt_out.removal import NAMES, Removal
 from opt_out.selectors import Selector, Selectors
 from opt_out.stage import OptOut
-from opt_out.trace import find_documents, find_places
+from opt_out.trace import contents_of, find_documents, find_places
 from pipeline.layout import PassFolder, Receipt
 from pipeline.side import Executor
 from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
 
 COUNTED = ("language", "text", "size", "input_ids", "bytes")  # columns that figures are made of
+COMMON = 8  # owners with a copy from which on a file is nobody's own
 NO_IDS = pa.array([], pa.string())
 
 
@@ -53,7 +54,7 @@ def make_plan(
         rows = found.filter(wanted.covers(found).is_valid())
         own = rows["id"].combine_chunks()
         theirs = copies.filter(pc.is_in(copies["of"], value_set=own))
-        taken = theirs["id"].combine_chunks() if request.copies else NO_IDS
+        taken = _taken(theirs)["id"].combine_chunks() if request.copies else NO_IDS
         each[name] = Removal(wanted, pa.concat_arrays([own, taken]).unique())
         known[name] |= {
             "documents": own.to_pylist(),
@@ -62,9 +63,11 @@ def make_plan(
         }
     everything = pa.concat_arrays([NO_IDS, *(one.ids for one in each.values())]).unique()
     gone = set(everything.to_pylist())
+    contents = contents_of(run.store, sorted(gone - set(ids.to_pylist())), executor)
     for one in known.values():
         one["copies"] = [
-            {**copy, "action": "removed" if copy["id"] in gone else copy["action"]} for copy in one["copies"]
+            {**copy, "action": "removed", "blob": contents.get(copy["id"])} if copy["id"] in gone else copy
+            for copy in one["copies"]
         ]
     removal = Removal(Selectors.of(selectors), everything)
     places = find_places(run.store, removal, each, executor)
@@ -83,6 +86,18 @@ def make_plan(
         ids=everything,
     )
     return plan, again.edges if again else {}
+
+
+def _taken(copies: pa.Table) -> pa.Table:
+    """The copies that a request for copies takes out: not those of what is common property.
+
+    What stands with many owners (a licence text, a vendored library) is no copy of the requester's work, or not of
+    theirs alone, and taking it from all of them would be too wide.
+    """
+    owners = pc.list_element(pc.split_pattern(pc.ascii_lower(copies["repo"]), "/", max_splits=1), 0)
+    spread = pa.table({"of": copies["of"], "owner": owners}).group_by("of").aggregate([("owner", "count_distinct")])
+    common = spread.filter(pc.greater(spread["owner_count_distinct"], COMMON))["of"].combine_chunks()
+    return copies.filter(pc.invert(pc.is_in(copies["of"], value_set=common)))
 
 
 def _concerned(run: Run, found: pa.Table) -> Callable[[Selector], bool]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import model_validator
 
+from opt_out.copies import copies_removed
 from opt_out.ledger import Ledger
 from opt_out.requests import OptOuts
 from opt_out.selectors import Selectors
@@ -42,9 +43,9 @@ class OptOut(Stage):
     def apply(self, shard: pa.Table, side: Side) -> Outcome:
         covering = pa.chunked_array([pa.nulls(shard.num_rows, pa.string())])
         if self.ledger is not None:
-            by_ledger = side.load(f"opt-outs of the ledger {self.ledger}", self._selectors)
-            whole = "path" not in shard.column_names
-            covering = (by_ledger.repositories() if whole else by_ledger).covers(shard)
+            for selectors in side.load(f"opt-outs of the ledger {self.ledger}", self._selectors):
+                whole = "path" not in shard.column_names
+                covering = pc.coalesce(covering, (selectors.repositories() if whole else selectors).covers(shard))
         if self.requests is not None:
             listed = side.load(f"opt-outs of {self.requests}", lambda: OptOuts.load(str(self.requests)))
             covering = pc.coalesce(covering, listed.covers(shard["repo"]))
@@ -53,6 +54,7 @@ class OptOut(Stage):
         rows = np.flatnonzero(covering.is_valid().to_numpy())
         return drop(shard, rows, "opted_out", [{"selector": s} for s in covering.take(rows).to_pylist()])
 
-    def _selectors(self) -> Selectors:
+    def _selectors(self) -> tuple[Selectors, Selectors]:
+        """What is asked for, and the copies that were removed for it."""
         with Ledger.open(str(self.ledger), readonly=True) as ledger:
-            return ledger.selectors()
+            return ledger.selectors(), Selectors.of(copies_removed(ledger))

@@ -66,6 +66,22 @@ def find_places(store: Storage, removal: Removal, each: Mapping[str, Removal], e
     return sorted(found, key=lambda place: place.file)
 
 
+def contents_of(store: Storage, ids: Sequence[str], executor: Executor) -> dict[str, str]:
+    """Document id -> git blob id, for those of `ids` of which a table of the run knows it."""
+    if not ids:
+        return {}
+    task = partial(_contents, store=store, ids=pa.array(ids, pa.string()))
+    return {name: blob for _, found in executor.map(task, tables_of(store)) for name, blob in found}
+
+
+def _contents(file: str, worker: Worker, *, store: Storage, ids: pa.Array) -> list[tuple[str, str]]:
+    if not {"id", "blob"} <= set(store.read_schema(file).names):
+        return []
+    table = store.read_table(file, ["id", "blob"])
+    table = table.filter(pc.and_(pc.is_in(table["id"], value_set=ids), pc.is_valid(table["blob"])))
+    return list(zip(table["id"].to_pylist(), table["blob"].to_pylist(), strict=True))
+
+
 def touched(runs: Sequence[str], selectors: Iterable[Selector]) -> list[Touched]:
     """Which documents of these runs selectors touch, by the last pass that still holds each; for a look beforehand."""
     wanted = Selectors.of(selectors)

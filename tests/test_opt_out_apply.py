@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from opt_out.ledger import Ledger
+from recipes.demo_planted import tool
 from tests.command import quarry
-from tests.opt_out_run import ask, build, complete, copied
+from tests.opt_out_run import VERBS, ask, build, complete, copied, own_files
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,48 @@ def test_a_rebuild_has_the_same_rows(folder: Path) -> None:
     assert dataset(rebuilt) == dataset(folder / "run")
     for repo in ("acme/widgets", "owner2/plateer"):
         assert documents_of(rebuilt, repo) == set()
+
+
+def test_copies_go_where_they_are_asked_for_and_stay_away(folder: Path) -> None:
+    run = folder / "run"
+    before = dataset(run)
+    copied_to = {"forker/widgets", "vendor/app"}
+    ask(folder, "acme/widgets", copies=True)
+    done = json.loads(apply(folder, "--json").stdout)
+    copies = [copy for records in done.values() for one in records for copy in one["copies"]]
+    assert {copy["repo"] for copy in copies} == copied_to
+    assert all(copy["action"] == "removed" and copy["jaccard"] >= 0.7 for copy in copies)
+    after = dataset(run)
+    assert not any("grind/" in row["path"] or "polish/" in row["path"] for row in after.values())
+    assert {row["repo"] for row in after.values()} >= copied_to
+    assert all(traces(run, copy["id"]) == [] for copy in copies)
+    assert before.keys() > after.keys()
+    assert nothing_to_do(folder)
+    rebuilt = complete(folder, "rebuilt", "--set", f"tokenize.tokenizer={folder}/run/dataset/tokenizer.json")
+    assert dataset(rebuilt) == after
+
+
+def test_copies_stay_where_they_are_not_asked_for_and_are_named(folder: Path) -> None:
+    ask(folder, "acme/widgets")
+    done = json.loads(apply(folder, "--json").stdout)
+    copies = [copy for records in done.values() for one in records for copy in one["copies"]]
+    assert {copy["action"] for copy in copies} <= {"left", "judged_again"}
+    kept = {row["id"] for row in dataset(folder / "run").values()}
+    judged = [copy for copy in copies if copy["action"] == "judged_again"]
+    assert any(copy["id"] in kept for copy in judged)
+
+
+def test_what_stands_with_many_owners_is_not_taken_from_them(tmp_path: Path) -> None:
+    licence = tool("common")
+    shared = {f"common/{path}": file.data for path, file in licence.items()}
+    content = {f"owner{n}/repo": {**own_files(verb), **shared} for n, verb in enumerate(VERBS)}
+    folder = build(tmp_path, content)
+    run = complete(folder)
+    kept = [row for row in dataset(run).values() if row["path"] == "common/common.py"]
+    assert len(kept) == 1
+    ask(folder, kept[0]["repo"], copies=True)
+    apply(folder)
+    assert [row["path"] for row in dataset(run).values() if row["path"] == "common/common.py"] == ["common/common.py"]
 
 
 def test_directories_of_older_fingerprints_are_reached(folder: Path) -> None:
