@@ -66,6 +66,24 @@ _WORDS = frozenset(
         "self",
     }
     | {"stop", "thanks", "them", "this", "user", "users", "yes", "account", "accounts", "delete", "github", "owner"}
+    | {
+        "only",
+        "keep",
+        "but",
+        "and",
+        "or",
+        "also",
+        "with",
+        "without",
+        "the",
+        "of",
+        "to",
+        "do",
+        "dont",
+        "is",
+        "are",
+        "it",
+    }
     | {"public", "private", "tbd", "todo", "unknown", "undefined", "except", "not", "n", "y", "x"}
 )
 
