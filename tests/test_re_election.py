@@ -19,8 +19,9 @@ from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus
 from pipeline.state import Run
 from stages.deduplicate import Deduplicate
+from stages.near_duplicates import buckets
 from stages.near_duplicates.re_election import copies, re_elect
-from tests.test_deduplicate import corpus_in, documents, family_member, jaccard_of, words
+from tests.test_deduplicate import corpus_in, documents, jaccard_of, words
 from tests.test_deduplicate_base import run
 
 FOLDER = "pass/side"
@@ -49,20 +50,27 @@ def judged_again(
     return found, rest | found
 
 
+STEP, WIDTH = 10, 160  # words; neighbours that are up to two steps apart reach 0.7
 MEMBERS = st.lists(
     st.tuples(
-        st.integers(0, 1),  # family
-        st.lists(st.tuples(st.integers(0, 39), st.sampled_from(["red", "green", "blue"])), max_size=4),  # edits
-        st.sampled_from([0, 4, 20, 40, 40, 40]),  # length
+        st.integers(0, 14),  # steps from the beginning of one long text
+        st.sampled_from([0, 4, WIDTH, WIDTH, WIDTH, WIDTH, WIDTH]),  # words of it
+        st.sampled_from(["", "", "", " red", " green"]),  # end
         st.integers(0, 2),  # stars
         st.sampled_from(["permissive", "permissive", "copyleft"]),
     ),
     min_size=2,
     max_size=24,
 )
+Member = tuple[int, int, str, int, str]
 
 
-@settings(max_examples=80, deadline=None)
+def text_of(member: Member) -> str:
+    start, width, end, *_ = member
+    return " ".join(words(1, 1000)[start * STEP : start * STEP + width]) + end
+
+
+@settings(max_examples=60, deadline=None)
 @given(
     members=MEMBERS,
     cuts=st.sets(st.integers(0, 24), max_size=3),
@@ -73,7 +81,7 @@ MEMBERS = st.lists(
 )
 def test_the_outcome_is_that_of_a_rebuild(
     tmp_path_factory: pytest.TempPathFactory,
-    members: list[tuple[int, list[tuple[int, str]], int, int, str]],
+    members: list[Member],
     cuts: set[int],
     choice: st.DataObject,
     threshold: float,
@@ -81,7 +89,7 @@ def test_the_outcome_is_that_of_a_rebuild(
     one_by_one: bool,
 ) -> None:
     """Removed at once or one after the other, their rows being in what the pass read still, or not."""
-    texts = [family_member(*member[:3]) for member in members]
+    texts = [text_of(member) for member in members]
     columns: dict[str, Any] = {"stars": [member[3] for member in members]}
     table = documents(texts, **columns, license_type=[member[4] for member in members])
     bounds = sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})
@@ -104,6 +112,29 @@ def test_the_outcome_is_that_of_a_rebuild(
             signatures = corpus.side.get_shard("signature", shard=shard)
             corpus.side.put("signature", without(signatures, names), shard=shard)
     assert rows_of(edges(corpus)) == rows_of(edges(rest))
+
+
+@settings(max_examples=25, deadline=None)
+@given(members=MEMBERS, choice=st.data(), threshold=st.sampled_from([0.3, 0.7]))
+def test_who_stays_is_the_same_where_comparing_took_rounds(
+    tmp_path_factory: pytest.TempPathFactory, members: list[Member], choice: st.DataObject, threshold: float
+) -> None:
+    """Then the rebuild may cite another kept document, since it compared what fell early with few."""
+    texts = [text_of(member) for member in members]
+    table = documents(texts, stars=[member[3] for member in members])
+    stage, root = Deduplicate(threshold=threshold, bands=60, rows=3), tmp_path_factory.mktemp("run")
+    removed = sorted(choice.draw(st.sets(st.sampled_from(table["id"].to_pylist()), min_size=1, max_size=6)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buckets, "LEADERS", (1,) * 24)
+        corpus = prepared(root / "whole", stage, [table])
+        rest = prepared(root / "rest", stage, [without(table, removed)])
+    _, found = judged_again(corpus, stage, removed)
+    assert found["00000"]["id"].equals(edges(rest)["00000"]["id"])
+    text = dict(zip(table["id"].to_pylist(), texts, strict=True))
+    for row in found["00000"].to_pylist():
+        assert row["canonical"] not in {*removed, *found["00000"]["id"].to_pylist()}
+        same = text[row["id"]] == text[row["canonical"]]
+        assert row["jaccard"] == (1.0 if same else jaccard_of(text[row["id"]], text[row["canonical"]]))
 
 
 def cut_out(corpus: Corpus, removed: Sequence[str]) -> None:
@@ -135,6 +166,30 @@ def test_one_who_stays_in_place_drops_another_and_frees_a_third(tmp_path: Path) 
     cites = {row["id"]: row["canonical"] for new in found.values() for row in new.to_pylist()}
     assert cites == {ids[2]: ids[1], ids[4]: ids[3]}
     assert sorted(replaced) == ["00001", "00002", "00003", "00004"]
+
+
+def test_the_next_of_equal_texts_is_judged_by_its_own_rank(tmp_path: Path) -> None:
+    best, text, worse = relatives((0, 320), (40, 360), (70, 390))
+    table = documents([best, text, worse, text], stars=[9, 8, 7, 0])
+    corpus = prepared(tmp_path, WIDE, [table])
+    ids = table["id"].to_pylist()
+    assert [row["canonical"] for row in edges(corpus)["00000"].to_pylist()] == [ids[0], ids[0]]
+    _, found = judged_again(corpus, WIDE, [ids[1]])
+    assert [row["canonical"] for row in found["00000"].to_pylist()] == [ids[2]]  # nearer, and before it now
+
+
+@pytest.mark.parametrize(("stars", "cited"), [([9, 8, 7, 0], 1), ([9, 7, 8, 0], 2)])
+def test_of_two_that_are_equally_near_the_better_ranked_is_cited(tmp_path: Path, stars: list[int], cited: int) -> None:
+    texts = relatives((20, 340), (60, 380), (140, 460), (100, 420))
+    table = documents(texts, stars=stars)
+    corpus = prepared(tmp_path, WIDE, [table])
+    ids = table["id"].to_pylist()
+    assert {row["id"]: row["canonical"] for row in edges(corpus)["00000"].to_pylist()} == {
+        ids[1]: ids[0],
+        ids[3]: ids[2],
+    }
+    _, found = judged_again(corpus, WIDE, [ids[0]])
+    assert [row["canonical"] for row in found["00000"].to_pylist()] == [ids[cited]]
 
 
 def test_nothing_is_replaced_where_only_rows_of_removed_documents_go(tmp_path: Path) -> None:
@@ -235,10 +290,10 @@ def test_copies_of_removed_documents_are_listed_with_what_they_are_to_them(tmp_p
 @given(members=MEMBERS, choice=st.data())
 def test_every_copy_that_is_listed_is_one(
     tmp_path_factory: pytest.TempPathFactory,
-    members: list[tuple[int, list[tuple[int, str]], int, int, str]],
+    members: list[Member],
     choice: st.DataObject,
 ) -> None:
-    texts = [family_member(*member[:3]) for member in members]
+    texts = [text_of(member) for member in members]
     table = documents(texts, stars=[member[3] for member in members])
     stage = Deduplicate(threshold=0.5, bands=60, rows=3)
     corpus = prepared(tmp_path_factory.mktemp("run"), stage, [table.slice(0, 7), table.slice(7)])

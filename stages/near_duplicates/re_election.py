@@ -41,9 +41,12 @@ def re_elect(
     `before` names for each shard the Parquet file of the documents that the pass read, whether the removed ones (ids)
     are still in it or not; the tables `signature` and `edge` in `folder`, the pass's side folder, hold them still.
 
-    The tables are what preparing the stage anew without the removed documents gives. Two things may differ. Where
-    buckets were left out of comparing for their size (`left_out` in counts.json), here all is compared that may matter,
-    so more may be found alike. And a base run counts as it stands now, but for the documents judged again only.
+    Who stays is who would stay had the stage been prepared anew without the removed documents, and what a drop cites is
+    the same, but for three things. Where buckets were too large to be compared to the end (`left_out` in counts.json),
+    here all is compared that may matter, so more may be found alike. Where comparing took rounds, a rebuild compares
+    what falls early with the leaders until then, and may cite another kept document than the nearest, which is cited
+    here. And the base run counts as it stands now, but for the documents judged again only.
+
     UsageError where the base run is needed and is not there.
     """
     removed = removed.cast(pa.string())
