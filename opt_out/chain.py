@@ -50,8 +50,9 @@ class Entry(NamedTuple):
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of `value`."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """The one JSON text of `value`; a lone surrogate, which UTF-8 has no bytes for, stays escaped."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def make_row(head: Head, time: str, event: str, request: str, body: str) -> Row:
@@ -109,7 +110,7 @@ def _text(sequence: int, time: str, event: str, request: str, body: str, previou
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _numbered(first: int, last: int) -> str:

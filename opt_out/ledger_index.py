@@ -75,7 +75,7 @@ def index_entry(connection: sqlite3.Connection, entry: Entry) -> None:
     elif entry.event == "person_erased":
         connection.execute("UPDATE request SET erased = 1 WHERE id = ?", (entry.request,))
     elif entry.event in FOLLOWS and entry.event not in UNCHANGED:
-        _move(connection, entry, str(body.get("reason", "")))
+        _move(connection, entry, str(body.get("reason", "")).encode("utf-8", "replace").decode())
 
 
 def _move(connection: sqlite3.Connection, entry: Entry, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""One transaction that adds to a ledger: what it may add, by the state that it finds, and the chain that it continues."""
+"""One transaction that adds to a ledger: what it may add, by the state it finds, and the chain that it continues."""
 
 from __future__ import annotations
 
@@ -67,8 +67,10 @@ class Writer:
     def receive(self, number: int, one: Incoming) -> int:
         """Add one request; how many that were, 0 where its source is known."""
         where = f"the request from '{one.source}'"
-        if not one.source or (not one.selectors and not one.held):
-            raise UsageError(f"{where} has no source or asks for nothing; give both.")
+        if not one.source or not one.source.isprintable():
+            raise UsageError(f"a request's source {one.source!a} is no printable text; name where it came from.")
+        if not one.selectors and not one.held:
+            raise UsageError(f"{where} asks for nothing; name a selector, or hold it for a person.")
         if self.one("SELECT 1 FROM request WHERE source = ?", one.source):
             return 0
         name = request_id(number)
