@@ -23,6 +23,7 @@ from cli.erasers import RunErasers
 from opt_out.honour import honour
 from opt_out.ledger import Ledger
 from opt_out.selectors import parse_selector
+from opt_out.trace import sha256
 from pipeline.fingerprint import digest_bytes
 from pipeline.inline import InlineExecutor
 from pipeline.layout import PassFolder, Receipt
@@ -69,6 +70,7 @@ def enlarge(source: Storage, target: Storage, shards: int) -> None:
                     "rows": whole[what].num_rows,
                     "bytes": len(data),
                     "digest": digest_bytes(data),
+                    "sha256": sha256(data),
                 }
             receipt |= {"shard": shard, "input": plans[shard] if "plan" in side else before[shard]}
             receipt["stages"] = merge_stages(receipts)
