@@ -141,7 +141,8 @@ def needed(value: str, threshold: float, before: str = "", after: str = "") -> f
         return threshold - LESS if in_list else min(threshold + FAMILY_ALONE, CERTAIN)
     if len(words) > 3 and not in_list:
         return 1.0
-    return threshold + WITH_CUE if evident == CREDITED else min(threshold + UNLISTED, CERTAIN)
+    by_cue = {CREDITED: WITH_CUE, LISTED: FAMILY_ALONE, GREETED: FAMILY_ALONE}
+    return min(threshold + by_cue.get(evident, UNLISTED), CERTAIN)
 
 
 def _bits(word: str) -> int:
