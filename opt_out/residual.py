@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 KEYS = ("runs", "ids", "owners", "repositories", "paths", "blobs", "searched")
 IDS, REPOSITORIES, PATHS = ("id", "canonical"), ("repo", "renamed_from", "canonical_repo"), ("path", "canonical_path")
 COLUMNS = (*IDS, *REPOSITORIES, *PATHS, "blob", "detail", "reason")
-MOST_FINDINGS, BATCH_ROWS = 1000, 1 << 16
+MOST_FINDINGS, LONGEST_VALUE, BATCH_ROWS = 1000, 200, 1 << 16
 CHUNK, OVERLAP, MARGIN = 4 << 20, 8192, 512  # bytes of a file searched at once; a name is shorter than MARGIN
 EXEMPT = re.compile(r"00-repositories-[^/]*/|checkpoints/|recipe\.yaml$|\.lock$")  # the list as given, and weights
 NAMES_EXEMPT = re.compile(r"report/|.*/tokenizer\.json$")  # reports say who opted out; a vocabulary is no list of names
@@ -92,7 +92,7 @@ class Found:
             self.more = True
             return
         finding = {"run": place[0], "file": place[1], "row": row, "column": column or None}
-        self.findings.append(finding | {"what": what, "value": value})
+        self.findings.append(finding | {"what": what, "value": value[:LONGEST_VALUE]})
 
     def add_rows(
         self, place: tuple[str, str], what: str, column: str, values: pa.Array, hits: pa.Array, first: int
@@ -226,12 +226,11 @@ def _scan_bytes(file: BinaryIO, place: tuple[str, str], sought: Sought, found: F
     ids = bool(sought.ids)
     names = bool(sought.owners or sought.repositories) and not NAMES_EXEMPT.match(place[1])
     hits: set[tuple[str, str]] = set()
-    kept, more = b"", True
-    first = True
+    read, kept, first, more = file.read(CHUNK), b"", True, True
     while more:
-        read = file.read(CHUNK)
-        more = len(read) == CHUNK
         window = kept + read
+        read = file.read(CHUNK)
+        more = bool(read)
         if ids:
             hits.update(("id", value) for value in _ids(window) if value in sought.ids)
         if names:
