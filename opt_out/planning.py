@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from opt_out.merkle import dataset_root
 from opt_out.removal import NAMES, Removal
 from opt_out.selectors import Selector, Selectors
 from opt_out.stage import OptOut
-from opt_out.trace import contents_of, find_documents, find_places
+from opt_out.trace import contents_of, find_documents, find_places, reach_of
 from pipeline.layout import PassFolder, Receipt
 from pipeline.side import Executor
 from pipeline.state import PassRun, Run
@@ -40,7 +40,7 @@ def make_plan(
     `times` says for each request when its removal began, by the ledger.
     """
     selectors = [selector for request in requests.values() for selector in request.selectors]
-    found = find_documents(run.store, Selectors.of(selectors), executor)
+    found = find_documents(run.store, selectors, executor)
     ids = found["id"].combine_chunks()
     copies = erasers.copies(run, ids, executor) if len(ids) else COPY.empty_table()
     each: dict[str, Removal] = {}
@@ -70,7 +70,9 @@ def make_plan(
             for copy in one["copies"]
         ]
     removal = Removal(Selectors.of(selectors), everything)
-    places = find_places(run.store, removal, each, executor)
+    named = [one for one in selectors if one.target not in ("author", "content")]  # these are found by now
+    reach = reach_of([*named, *_repositories_of(found), *_repositories_of(copies)])
+    places = find_places(run.store, removal, reach, each, executor)
     again = erasers.judge_again(run, everything, executor) if any(place.cites for place in places) else None
     plan = Plan(
         head=head,
@@ -86,6 +88,12 @@ def make_plan(
         ids=everything,
     )
     return plan, again.edges if again else {}
+
+
+def _repositories_of(documents: pa.Table) -> Iterator[Selector]:
+    """The repositories that hold documents."""
+    for repo in pc.unique(pc.ascii_lower(documents["repo"])).to_pylist():
+        yield Selector("repository", repo)
 
 
 def _taken(copies: pa.Table) -> pa.Table:

@@ -58,7 +58,10 @@ def _bring_pass(run: Run, number: int, plan: Plan, written: Files, intake: Intak
     this, inputs = run.passes[number], run.inputs(number)
     prepared = f"{this.folder.path}/prepared.json"
     if this.prepared is not None and prepared not in plan.stale:
-        content = {**this.prepared, "corpus": digest_of(inputs), "shards": _planned(this, written)}
+        corpus, former = digest_of(inputs), [*this.former_corpora, this.prepared["corpus"]]
+        content = {**this.prepared, "corpus": corpus, "shards": _planned(this, written)}
+        if corpus != this.prepared["corpus"]:  # spares writing the receipts of all shards
+            content["former"] = [one for one in dict.fromkeys(former) if one != corpus]
         if content != this.prepared:
             this.folder.write_prepared(content)
         this.prepared = content
@@ -71,8 +74,7 @@ def _bring_pass(run: Run, number: int, plan: Plan, written: Files, intake: Intak
         elif intake and intake.folder == this.folder.path and shard in intake.repositories:
             fresh["stages"] = _intake_figures(receipt["stages"], run.store, receipt)
         if name not in plan.stale and shard in expected:
-            corpus = receipt["corpus"] and digest_of(inputs)
-            fresh |= {"input": expected[shard], "corpus": corpus}
+            fresh["input"] = expected[shard]
         _write(this.folder, receipt, fresh, plan)
         this.receipts[shard] = fresh
 

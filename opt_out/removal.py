@@ -7,6 +7,7 @@ with the repository. What stays by name is the intake's decision that the reposi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from opt_out.selectors import Selectors
 
-NAMES = ("id", "repo", "renamed_from", "path", "blob", "kind", "author", "reason", "canonical", "detail")
+NAMES = ("id", "repo", "renamed_from", "path", "blob", "kind", "author", "action", "reason", "canonical", "detail")
 REMOVED = "removed"  # what stands for a removed document where another's decision cites it
 CITED = ("canonical", "canonical_repo", "canonical_path")
 _IN_DETAIL = '"canonical":"(?P<id>[0-9a-f]{32})"'
@@ -47,10 +48,10 @@ class Removal:
 
     def cites(self, table: pa.Table) -> np.ndarray:
         """Which rows cite a document that goes: an edge by its column, a decision by its detail."""
-        for column in ("canonical", "detail"):
-            if column in table.column_names:
-                return self._cites(table[column], column) & ~self.rows(table)
-        return np.zeros(table.num_rows, np.bool_)
+        if not may_cite(table.column_names):
+            return np.zeros(table.num_rows, np.bool_)
+        column = "canonical" if "canonical" in table.column_names else "detail"
+        return self._cites(table[column], column) & ~self.rows(table)
 
     def without(self, table: pa.Table) -> pa.Table:
         """The rows that stay, where a citation of what goes says so without naming it."""
@@ -63,6 +64,11 @@ class Removal:
         if name == "detail":
             column = pc.struct_field(pc.extract_regex(column, _IN_DETAIL), "id")
         return _is_in(column, self.ids)
+
+
+def may_cite(names: Sequence[str]) -> bool:
+    """Whether a table with these columns cites documents: edges, and decisions."""
+    return "canonical" in names or {"detail", "action"} <= set(names)
 
 
 def is_document(table: pa.Table) -> np.ndarray:

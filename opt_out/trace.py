@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opt_out.removal import NAMES, Removal, is_document
+from opt_out.removal import NAMES, Removal, is_document, may_cite
 from opt_out.run_files import pass_of, tables_of
 from opt_out.selectors import Selector, Selectors
 from pipeline.side import Executor, Worker
@@ -45,10 +45,10 @@ class Place:
     requests: Mapping[str, int]  # rows that each request asks for; two may ask for the same
 
 
-def find_documents(store: Storage, selectors: Selectors, executor: Executor) -> pa.Table:
+def find_documents(store: Storage, selectors: Sequence[Selector], executor: Executor) -> pa.Table:
     """The documents of a run that selectors cover: id, repo, path, blob and the selector; each once."""
-    files = tables_of(store)
-    found = [table for _, table in executor.map(partial(_documents, store=store, selectors=selectors), files)]
+    task = partial(_documents, store=store, selectors=Selectors.of(selectors), reach=reach_of(selectors))
+    found = [table for _, table in executor.map(task, tables_of(store))]
     table = pa.concat_tables([FOUND.empty_table(), *found]).sort_by([("id", "ascending"), ("blob", "ascending")])
     return _first_of_each(table)
 
@@ -56,12 +56,32 @@ def find_documents(store: Storage, selectors: Selectors, executor: Executor) -> 
 FOUND = pa.schema([(name, pa.string()) for name in ("id", "repo", "path", "blob", "selector")])
 
 
-def find_places(store: Storage, removal: Removal, each: Mapping[str, Removal], executor: Executor) -> list[Place]:
+def reach_of(selectors: Iterable[Selector]) -> Selectors | None:
+    """The repositories that selectors can touch, by which most tables are passed over; None where that is any."""
+    names = list(selectors)
+    if any(one.target in ("author", "content") for one in names):
+        return None
+    return Selectors.of(_whole(one) for one in names)
+
+
+def _whole(one: Selector) -> Selector:
+    return (
+        Selector("repository", one.value.partition(":")[0]) if one.target == "path" else one._replace(kinds=EVERYTHING)
+    )
+
+
+EVERYTHING: frozenset[str] = frozenset()
+
+
+def find_places(
+    store: Storage, removal: Removal, reach: Selectors | None, each: Mapping[str, Removal], executor: Executor
+) -> list[Place]:
     """Every file of a run that holds a row to be removed or a citation of one, sorted.
 
-    `removal` is what all requests ask for together, `each` what every single one does, by its id.
+    `removal` is what all requests ask for together, `reach` the repositories that this can touch, and `each` what every
+    single request asks for, by its id.
     """
-    task = partial(_place, store=store, removal=removal, each=each)
+    task = partial(_place, store=store, removal=removal, reach=reach, each=each)
     found = [place for _, place in executor.map(task, tables_of(store)) if place is not None]
     return sorted(found, key=lambda place: place.file)
 
@@ -104,9 +124,11 @@ def _order(file: str) -> tuple[bool, str]:
     return file.startswith("dataset/"), pass_of(file)
 
 
-def _documents(file: str, worker: Worker, *, store: Storage, selectors: Selectors) -> pa.Table:
+def _documents(
+    file: str, worker: Worker, *, store: Storage, selectors: Selectors, reach: Selectors | None = None
+) -> pa.Table:
     names = store.read_schema(file).names
-    if not {"id", "repo", "path"} <= set(names):
+    if not {"id", "repo", "path"} <= set(names) or not _may_touch(store, file, names, reach):
         return FOUND.empty_table()
     table = store.read_table(file, [name for name in NAMES if name in names])
     table = table.filter(pa.array(is_document(table)))
@@ -117,9 +139,26 @@ def _documents(file: str, worker: Worker, *, store: Storage, selectors: Selector
     return table.select(FOUND.names).cast(FOUND)
 
 
-def _place(file: str, worker: Worker, *, store: Storage, removal: Removal, each: Mapping[str, Removal]) -> Place | None:
-    names = [name for name in NAMES if name in store.read_schema(file).names]
-    if not names:
+def _may_touch(store: Storage, file: str, names: Sequence[str], reach: Selectors | None) -> bool:
+    """Whether a table holds a repository within reach; one that names none may hold anything."""
+    if reach is None or "repo" not in names:
+        return True
+    table = store.read_table(file, [name for name in ("repo", "renamed_from") if name in names])
+    return bool(reach.covers(table).is_valid().to_numpy().any())
+
+
+def _place(
+    file: str,
+    worker: Worker,
+    *,
+    store: Storage,
+    removal: Removal,
+    reach: Selectors | None,
+    each: Mapping[str, Removal],
+) -> Place | None:
+    held = store.read_schema(file).names
+    names = [name for name in NAMES if name in held]
+    if not names or (not may_cite(names) and not _may_touch(store, file, names, reach)):
         return None
     table = store.read_table(file, names)
     rows, cites = int(removal.rows(table).sum()), int(removal.cites(table).sum())

@@ -52,12 +52,17 @@ class PassRun:
         """The receipts that hold when the pass reads `inputs`: made from these, with a side input of these."""
         if not self.is_prepared(inputs):
             return {}
-        corpus = None if self.part.opener.source or not self.prepares else digest_of(inputs)
+        corpora = {None} if self.part.opener.source or not self.prepares else {digest_of(inputs), *self.former_corpora}
         return {
             shard: receipt
             for shard, digest in self.expected(inputs).items()
-            if (receipt := self.receipts.get(shard)) and (receipt["input"], receipt["corpus"]) == (digest, corpus)
+            if (receipt := self.receipts.get(shard)) and receipt["input"] == digest and receipt["corpus"] in corpora
         }
+
+    @property
+    def former_corpora(self) -> list[str]:
+        """Digests of the corpus that the side input was prepared from, before documents were taken out of it."""
+        return list(self.prepared.get("former", ())) if self.prepared else []
 
     def is_prepared(self, inputs: Digests) -> bool:
         return not self.prepares or (self.prepared is not None and self.prepared["corpus"] == digest_of(inputs))
