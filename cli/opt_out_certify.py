@@ -68,15 +68,15 @@ def _check(path: str, directories: list[str], public: str, as_json: bool) -> Non
         raise UsageError(
             f"the certificate is about {len(certificate['datasets'])} runs, not {len(directories)}; name these."
         )
-    same = [check_dataset(certificate, number, folder) for number, folder in enumerate(directories)]
+    checked = [check_dataset(certificate, number, folder) for number, folder in enumerate(directories)]
+    same = [unchanged for unchanged, _ in checked]
     said = {"request": certificate["request"], "key": certificate["key"], "signature": "valid", "unchanged": same}
     if as_json:
         typer.echo(json.dumps(said))
         return
     typer.echo(f"the certificate of {said['request']} is signed by the operator's key {said['key']}.")
-    for folder, unchanged in zip(directories, same, strict=True):
-        state = "is the dataset it names, byte for byte" if unchanged else "has changed since"
-        typer.echo(f"{folder} {state}; nothing of the request is in it.")
+    for _, sentence in checked:
+        typer.echo(sentence)
     if not directories:
         typer.echo("name the dataset too, and it is scanned for what was asked to be removed.")
 

@@ -104,26 +104,40 @@ def check_signature(certificate: Certificate, keys: PublicKeys) -> None:
         signature = bytes.fromhex(certificate["signature"])
     except (ValueError, TypeError):
         signature = b""
+    retired = keys.keys[key].retired
+    if retired and str(certificate["history"][-1]["time"]) > retired:
+        raise UsageError(f"the certificate of {request} is of after its key {key} was retired: do not trust it.")
     if not keys.verify(key, signed_bytes(certificate), signature):
         raise UsageError(f"the certificate of {request} is forged: its signature is not of what it says.")
 
 
-def check_dataset(certificate: Certificate, number: int, folder: str) -> bool:
-    """Whether the dataset is just the one that the certificate's run `number` names; it was scanned anew.
+def check_dataset(certificate: Certificate, number: int, folder: str) -> tuple[bool, str]:
+    """Whether the dataset is just the one that the certificate's run `number` names, and a sentence that says so.
 
-    `folder` is a run, or the folder `dataset` of one. False where it has changed since, and holds nothing of the
-    request either. Raises TracesLeft where it holds anything of it.
+    `folder` is a run, or the folder `dataset` of one; it is scanned anew. Raises TracesLeft where it holds anything of
+    the request, UsageError where it holds no shard.
     """
     found = residual(certificate, [folder])
     if found["findings"]:
         raise TracesLeft(_left(found, certificate["request"]))
-    return bool(_dataset(folder)["merkle_root"] == certificate["datasets"][number]["merkle_root"])
+    held, named = _dataset(folder), certificate["datasets"][number]
+    if not held["shards"]:
+        raise UsageError(f"'{folder}' holds no shard, so it proves nothing; name the dataset as it was published.")
+    if held["merkle_root"] == named["merkle_root"]:
+        return True, f"{folder} is the dataset it names, byte for byte; nothing of the request is in it."
+    shards = f", {held['shards']} shards of {named['shards']}" if held["shards"] != named["shards"] else ""
+    return False, (
+        f"{folder} is not byte for byte the dataset it names (changed since, or another one{shards}); nothing of the "
+        "request is in it."
+    )
 
 
 def residual(certificate: Mapping[str, Any], runs: Sequence[str]) -> dict[str, Any]:
     """What a scan of every file, by a process of its own, finds of a request; UsageError where it cannot read one."""
     selectors = [parse_selector(written, "the certificate") for written in certificate["asked"]["selectors"]]
-    asked = json.dumps({"runs": list(runs), "ids": _ids(certificate), **_names(selectors)})
+    # The process works in another folder.
+    whole = [run if "://" in run else os.path.abspath(run) for run in runs]
+    asked = json.dumps({"runs": whole, "ids": _ids(certificate), **_names(selectors)})
     folder = Path(__file__).parent.parent
     done = subprocess.run(
         [sys.executable, "-m", "opt_out.residual"], input=asked, capture_output=True, text=True, check=False, cwd=folder
@@ -178,7 +192,7 @@ def _same(one: str, other: str) -> bool:
 
 def _history(entries: Sequence[Any]) -> list[dict[str, Any]]:
     """The request's way: what happened when, and by which authority; without what is said of runs."""
-    told = ("how", "because", "reason", "method", "evidence")
+    told = ("how", "because", "reason")
     return [
         {"sequence": entry.sequence, "time": entry.time, "event": entry.event}
         | {word: entry.body[word] for word in told if word in entry.body}

@@ -135,9 +135,7 @@ def _proof(certificate: Mapping[str, Any]) -> list[str]:
 
 
 def _event(entry: Mapping[str, Any]) -> tuple[str, str, str]:
-    authority = " ".join(
-        str(entry[word]) for word in ("how", "because", "reason", "method", "evidence") if word in entry
-    )
+    authority = " ".join(str(entry[word]) for word in ("how", "because", "reason") if word in entry)
     return EVENTS.get(entry["event"], _name(entry["event"])), _name(entry["time"]), _name(authority)
 
 

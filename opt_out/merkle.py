@@ -33,7 +33,7 @@ def dataset_root(store: Storage) -> str | None:
 
 def root_of(files: Iterable[tuple[str, str]]) -> str:
     """Root of files given by name and hex sha256, in the order of their names; of none, the hash of nothing."""
-    level = [hashlib.sha256(name.encode() + b"\\0" + digest.encode()).digest() for name, digest in files]
+    level = [hashlib.sha256(name.encode() + b"\0" + digest.encode()).digest() for name, digest in files]
     while len(level) > 1:
         pairs = [b"".join(level[at : at + 2]) for at in range(0, len(level), 2)]
         level = [hashlib.sha256(pair).digest() if len(pair) == 64 else pair for pair in pairs]

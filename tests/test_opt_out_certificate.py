@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opt_out.certificate import signed_bytes
 from opt_out.certificate_page import page
-from opt_out.keys import lose_key, make_key, rotate_key
+from opt_out.keys import load_private, lose_key, make_key, rotate_key
 from tests.command import quarry
 from tests.opt_out_run import ask, build, complete, copied
 from tests.test_opt_out_apply import apply
@@ -121,7 +124,56 @@ def test_a_dataset_that_changed_since_is_told_apart(folder: Path) -> None:
     (folder / "run/dataset/README.md").write_text("another card\n")
     told = check(folder, folder / "run")
     assert told.exit_code == 0
-    assert "has changed since; nothing of the request is in it" in told.output
+    assert "is not byte for byte the dataset it names" in told.output
+    assert "nothing of the request is in it" in told.output
+
+
+def test_a_relative_path_is_the_callers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = next(iter(sorted((folder / "run/dataset/data").iterdir())))
+    old = pa.concat_tables([pq.read_table(path) for path in sorted((folder / "before/dataset/data").iterdir())])
+    row = old.filter(pa.array([repo == "acme/widgets" for repo in old["repo"].to_pylist()])).slice(0, 1)
+    pq.write_table(pa.concat_tables([pq.read_table(shard), row]), shard)
+    monkeypatch.chdir(folder)
+    told = check(folder, Path("run"))
+    assert (told.exit_code, "traces" in told.output) == (1, True)
+
+
+def test_a_dataset_without_shards_proves_nothing(folder: Path) -> None:
+    for shard in list((folder / "run/dataset/data").iterdir())[1:]:
+        shard.unlink()
+    assert "1 shards of" in check(folder, folder / "run").output
+    shutil.rmtree(folder / "run/dataset/data")
+    (folder / "run/dataset/data").mkdir()
+    told = check(folder, folder / "run")
+    assert (told.exit_code, "holds no shard" in told.output) == (2, True)
+
+
+def sha(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def test_the_root_is_what_its_description_says(folder: Path) -> None:
+    """Computed anew from the files, by the words of opt_out/merkle.py alone."""
+    dataset = folder / "run/dataset"
+    files = sorted(path for path in dataset.rglob("*") if path.is_file() and path.name != "receipt.json")
+    named = sorted((str(path.relative_to(dataset)), path) for path in files)
+    level = [sha(name.encode() + bytes([0]) + sha(path.read_bytes()).hex().encode()) for name, path in named]
+    while len(level) > 1:
+        pairs = list(zip_longest(level[::2], level[1::2]))
+        level = [sha(one + other) if other else one for one, other in pairs]
+    certificate = json.loads((folder / "out/R000001.json").read_text())
+    assert certificate["datasets"][0]["merkle_root"] == level[0].hex()
+
+
+def test_what_a_retired_key_signs_later_is_refused(folder: Path) -> None:
+    rotate_key(str(folder / "operator.key"), str(folder / "new.key"), str(folder / "operator.pub"))
+    certificate = json.loads((folder / "out/R000001.json").read_text())
+    del certificate["signature"]
+    certificate["history"][-1]["time"] = "2999-01-01T00:00:00Z"
+    signature = load_private(str(folder / "operator.key")).sign(signed_bytes(certificate)).hex()
+    (folder / "late.json").write_text(json.dumps(certificate | {"signature": signature}))
+    told = check(folder, certificate="late.json")
+    assert (told.exit_code, "retired" in told.output) == (2, True)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"format": 9}', "\x00", '{"format": 1, "request": "R1"}'])
