@@ -7,9 +7,11 @@ had left out, from the first pass on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from opt_out.apply import HONOURED, forget_journal, remove
+from opt_out.copies import copies_of
 from opt_out.erasers import Erasers
 from opt_out.honour import begin, due, interrupted, report
 from opt_out.ledger import Ledger
@@ -60,6 +62,9 @@ class LedgerConsent:
             return False
         with Ledger.open(self._path, readonly=True) as ledger:
             asked = {request.id: request for request in ledger.active()}
+            for request in ledger.asking_for_copies():  # what went as a copy stays away by its content
+                selectors = (*request.selectors, *copies_of(ledger, request.id))
+                asked[request.id] = replace(request, selectors=selectors)
         times = {name: request.received for name, request in asked.items()}
         remove(run.store, asked, times, self.head, self._erasers, executor())
         forget_journal(run.store)

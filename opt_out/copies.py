@@ -12,9 +12,8 @@ CODE = frozenset({"code"})
 
 def copies_removed(ledger: Ledger) -> Iterator[Selector]:
     """The contents of all copies that were removed for requests that still hold."""
-    for request in ledger.active():
-        if request.copies:
-            yield from copies_of(ledger, request.id)
+    for request in ledger.asking_for_copies():
+        yield from copies_of(ledger, request.id)
 
 
 def copies_of(ledger: Ledger, request: str) -> Iterator[Selector]:

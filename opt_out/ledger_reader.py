@@ -91,6 +91,12 @@ class LedgerReader:
         with self._reading():
             return read_requests(self._connection, ACTIVE, (at, at))
 
+    def asking_for_copies(self) -> list[Request]:
+        """Those of the requests that hold which ask for copies too; few of many."""
+        at = self.head().sequence
+        with self._reading():
+            return read_requests(self._connection, f"copies = 1 AND {ACTIVE}", (at, at))
+
     def selectors(self, at: int | None = None) -> Selectors:
         """What the requests that held then ask for."""
         at = self.head_at(at).sequence if at is not None else self.head().sequence

@@ -142,6 +142,7 @@ def test_copies_go_where_they_are_asked_for_and_stay_away(folder: Path) -> None:
     assert nothing_to_do(folder)
     rebuilt = complete(folder, "rebuilt", "--set", f"tokenize.tokenizer={folder}/run/dataset/tokenizer.json")
     assert dataset(rebuilt) == after
+    assert all(traces(rebuilt, copy["id"]) == [] for copy in copies)
 
 
 def test_copies_stay_where_they_are_not_asked_for_and_are_named(folder: Path) -> None:
