@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import schema
+from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
 from pipeline.side import Corpus
 from pipeline.state import Run
@@ -229,7 +230,12 @@ def test_thousands_that_were_dropped_for_a_removed_one_cost_a_few_comparisons_ea
 def test_a_copy_falls_to_a_document_of_the_base_run_which_stays(tmp_path: Path) -> None:
     published, copied, far = relatives((0, 320), (40, 360), (65, 385))
     run(tmp_path, "old", {"acme/tool:a.py": published})
-    files = {"aaa/far:far.py": far, "bbb/copy:copied.py": copied, "ccc/copy:again.py": copied}
+    files = {
+        "aaa/far:far.py": far,
+        "bbb/copy:copied.py": copied,
+        "ccc/copy:again.py": copied,
+        "ddd/own:own.py": "x = 1",
+    }
     fields: dict[str, Any] = {"base": tmp_path / "old", "bands": 100, "rows": 2, "prefer": []}
     this = run(tmp_path, "new", files, **fields)
     (names,) = [{value.partition(":")[0]: key for key, value in named(this).items()}]
@@ -245,6 +251,12 @@ def test_a_copy_falls_to_a_document_of_the_base_run_which_stays(tmp_path: Path) 
     rest = run(tmp_path, "rest", {key: text for key, text in files.items() if key != "aaa/far:far.py"}, **fields)
     assert after == base_edges(rest)
     assert {row["canonical_repo"] for row in after.values()} == {"acme/tool"}
+
+    (tmp_path / "old" / "manifest.json").unlink()  # the base does not matter to what nothing was dropped for
+    own = pa.array([names["ddd/own"]])
+    assert re_elect(stage, this.store, this.input_paths(2), folder, own, InlineExecutor()) == {}
+    with pytest.raises(UsageError, match="holds no complete run"):
+        re_elect(stage, this.store, this.input_paths(2), folder, removed, InlineExecutor())
 
 
 def named(this: Run) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,13 @@ def re_elect(
     UsageError where the base run is needed and is not there.
     """
     removed = removed.cast(pa.string())
-    tables = Tables(store, before, folder, _base(stage), stage.ngram, stage.bands, stage.rows, tuple(stage.prefer))
+    tables = Tables(store, before, folder, None, stage.ngram, stage.bands, stage.rows, tuple(stage.prefer))
+    concerned = Query(citing=removed, dropped=removed)
+    if stage.base is not None:
+        # It is opened only where it is needed: a removal should not fail for want of a run that does not matter to it.
+        if not any(some for _, some in executor.map(partial(look_up, tables=tables, query=concerned), tables.numbers)):
+            return {}
+        tables = replace(tables, base=_open_base(stage, stage.base))
     gone = set(removed.to_pylist())
     known = Known()
 
@@ -65,7 +72,7 @@ def re_elect(
         known.add(document for document in found if not (document.rank[0] and document.id in gone))
         return found
 
-    found = find(Query(citing=removed, dropped=removed))
+    found = find(concerned)
     first = {document.key for document in found if document.cites in gone and document.id not in gone}
     first |= _lost_leaders(found, gone, known, find)
     if not first:
@@ -85,11 +92,9 @@ def re_elect(
     return _tables(tables, known.groups, judged.verdicts, removed)
 
 
-def _base(stage: Deduplicate) -> BaseRun | None:
-    if stage.base is None:
-        return None
+def _open_base(stage: Deduplicate, base: str) -> BaseRun:
     alike = {name: getattr(stage, name) for name in ("revision", "ngram", "permutations", "seed")}
-    return open_base(stage.base, alike, OptOuts.load(stage.copies_of) if stage.copies_of else None)
+    return open_base(base, alike, OptOuts.load(stage.copies_of) if stage.copies_of else None)
 
 
 def _lost_leaders(found: list[Found], gone: set[str], known: Known, find: Find) -> set[bytes]:
