@@ -73,7 +73,7 @@ def make_plan(
     named = [one for one in selectors if one.target not in ("author", "content")]  # these are found by now
     reach = reach_of([*named, *_repositories_of(found), *_repositories_of(copies)])
     places = find_places(run.store, removal, reach, each, executor)
-    again = erasers.judge_again(run, everything, executor) if any(place.cites for place in places) else None
+    again = erasers.judge_again(run, everything, executor) if len(everything) else None
     plan = Plan(
         head=head,
         requests=known,

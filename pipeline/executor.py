@@ -72,7 +72,8 @@ class RayExecutor:
                     ray.init(address=self._address, **quiet)
                 else:
                     # --workers counts processes, and may be more than the machine has cores.
-                    ray.init(address="local", num_cpus=self._asked or os.cpu_count(), **quiet)
+                    with memory.large_blocks_apart():
+                        ray.init(address="local", num_cpus=self._asked or os.cpu_count(), **quiet)
         except Exception as error:  # bare ones too, where a part of Ray does not come up in time
             raise UsageError(f"Ray does not start at '{self._address or 'this machine'}' ({error}).") from None
         cpus = int(ray.cluster_resources().get("CPU", 1))

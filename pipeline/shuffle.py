@@ -6,7 +6,7 @@ of each. No record passes through the driver, and all that a worker must hold is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -35,12 +35,16 @@ class Shuffle:
         """
         if len(partition) == 0:
             return
-        table = table_of(columns, self.schema)
+        table, order = table_of(columns, self.schema), None
         if (np.diff(partition) < 0).any():
             order = np.argsort(partition, kind="stable")
-            table, partition = table.take(pa.array(order)), partition[order]
+            partition = partition[order]
         bounds = np.searchsorted(partition, np.arange(self.partitions + 1)).tolist()
-        _write(side, f"{self.name}/{source}", [table.slice(a, b - a) for a, b in pairwise(bounds)])
+        pieces = (  # one after the other, since all of them would be the records once more
+            table.slice(start, stop - start) if order is None else table.take(pa.array(order[start:stop]))
+            for start, stop in pairwise(bounds)
+        )
+        _write(side, f"{self.name}/{source}", self.schema, pieces)
 
     def read(self, side: Side, partition: int) -> pa.Table:
         """All records of a partition, in the order of their sources' names."""
@@ -66,7 +70,7 @@ class Parts:
 
     def write(self, side: Side, partition: int, columns: Mapping[str, Any]) -> None:
         """Put records in place of what the partition held."""
-        _write(side, f"{self.name}/{partition}.arrow", [table_of(columns, self.schema)])
+        _write(side, f"{self.name}/{partition}.arrow", self.schema, [table_of(columns, self.schema)])
 
     def read(self, side: Side, partition: int) -> pa.Table:
         """The partition's records; none where nothing was written."""
@@ -98,11 +102,11 @@ def remove_all(side: Side) -> None:
     side.store.remove(f"{side.folder}/{FOLDER}")
 
 
-def _write(side: Side, path: str, tables: Sequence[pa.Table]) -> None:
+def _write(side: Side, path: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, tables[0].schema) as writer:
+    with pa.ipc.new_file(sink, schema) as writer:
         for table in tables:
-            (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+            (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=schema)]
             writer.write_batch(batch)
     side.store.write_bytes(f"{side.folder}/{FOLDER}/{path}", memoryview(sink.getvalue()), synced=False)
 

@@ -64,6 +64,18 @@ class ShingleSets(NamedTuple):
     starts: np.ndarray  # int64
     hashes: np.ndarray  # uint64
 
+    @classmethod
+    def joined(cls, parts: list[ShingleSets]) -> ShingleSets:
+        """The sets of all parts in one; the list is emptied on the way, so that only one part is there twice."""
+        sizes = np.concatenate([[0], *(np.diff(part.starts) for part in parts)])
+        starts = np.cumsum(sizes, dtype=np.int64)
+        hashes, filled = np.empty(starts[-1], np.uint64), 0
+        while parts:
+            part = parts.pop(0)
+            hashes[filled : filled + len(part.hashes)] = part.hashes
+            filled += len(part.hashes)
+        return cls(starts, hashes)
+
 
 def permutations(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Multipliers and addends (uint32) of datasketch's MinHash(count, seed, scheme="affine32").permutations.

@@ -140,7 +140,8 @@ def _send_members(
 
 def _write_members(side: Side, members: Shuffle, source: str, gathered: list[dict[str, np.ndarray]]) -> None:
     if gathered:
-        columns = {name: np.concatenate([part[name] for part in gathered]) for name in MEMBERS.names}
+        # Taken out, so that no more than one column is there twice.
+        columns = {name: np.concatenate([part.pop(name) for part in gathered]) for name in MEMBERS.names}
         members.write(side, source, columns, hash_range(columns["key"], members.partitions))
 
 

@@ -7,6 +7,7 @@ come together.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from pipeline.side import Corpus, Side
 from stages.near_duplicates.buckets import PAIRS
 from stages.near_duplicates.documents import Documents, by_shard, range_size, row_numbers
 from stages.near_duplicates.independent_set import EDGES
-from stages.shingles import Utf8, jaccard, shingle_sets
+from stages.shingles import ShingleSets, Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
+SHINGLED_AT_ONCE = 8 << 20  # the same, before it makes shingle sets
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
 COMPARED = pa.schema([("pair", pa.uint64())])
 HELD = pa.schema([("location", pa.uint64())])
@@ -132,13 +134,11 @@ def _compare(
     new = len(pairs["worse"])
     if new == 0:
         return 0, 0
-    table = texts.read(side, part)
-    come = arrays_of(table, "location")[0]
     needed = np.unique(np.concatenate([pairs["worse_at"], pairs["better_at"]]))
+    come, sets = _shingled(texts.pieces(side, part), needed, ngram)
     missing = len(np.setdiff1d(needed, come))
     if missing:
         raise RuntimeError(f"{missing} texts that were asked for did not come")
-    sets = shingle_sets(Utf8.of(table["text"]), ngram)
     order = np.argsort(come)
     worse, better = (order[np.searchsorted(come, pairs[name], sorter=order)] for name in ("worse_at", "better_at"))
     pairs["jaccard"] = jaccard(sets, worse, sets, better, threshold)
@@ -148,3 +148,23 @@ def _compare(
     known = known.sort_by([("worse", "ascending"), ("better", "ascending")])
     edges.write(side, part, dict(zip(EDGES.names, known.columns, strict=True)))
     return new, int(near.sum())
+
+
+def _shingled(pieces: Iterable[pa.Table], needed: np.ndarray, ngram: int) -> tuple[np.ndarray, ShingleSets]:
+    """The locations of texts that are needed, and their shingle sets, a few texts in memory at a time."""
+    come, sets = [needed[:0]], list[ShingleSets]()
+    gathered, size = [TEXTS.empty_table()], 0
+
+    def shingle() -> None:
+        table = pa.concat_tables(gathered)
+        come.append(arrays_of(table, "location")[0])
+        sets.append(shingle_sets(Utf8.of(table["text"]), ngram))
+
+    for piece in pieces:
+        gathered.append(piece.filter(pa.array(np.isin(arrays_of(piece, "location")[0], needed))))
+        size += pc.sum(pc.binary_length(gathered[-1]["text"])).as_py() or 0
+        if size > SHINGLED_AT_ONCE:
+            shingle()
+            gathered, size = [TEXTS.empty_table()], 0
+    shingle()
+    return np.concatenate(come), ShingleSets.joined(sets)
