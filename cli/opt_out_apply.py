@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
@@ -39,6 +40,11 @@ def apply(
     """Take what requests cover out of every file of finished runs, also of shards that are tokenized already."""
     if inline and (ray or workers):
         raise UsageError("--inline works in this process: leave --workers and --ray out, or leave --inline out.")
+    directories = list(
+        {
+            directory if "://" in directory else os.path.realpath(directory): directory for directory in directories
+        }.values()
+    )
     for directory in directories:
         RunErasers().load(directory)  # what is no run is told before anything is written
     with Ledger.open(ledger, readonly=dry_run) as opened:
@@ -90,12 +96,17 @@ def _sentences(done: dict[str, list[Record]], directories: Sequence[str]) -> Ite
     for name, records in done.items():
         for one in records:
             copies = [copy for copy in one["copies"] if copy["action"] == "left"]
+            common = [copy for copy in one["copies"] if copy["action"] == "common"]
             yield (
                 f"{name}: {one['found']['documents']} documents of {one['found']['repositories']} repositories removed "
                 f"from {one['run']}, {len(one['shards'])} files written again."
             )
             if copies:
                 yield f"{name}: {len(copies)} verified copies stand elsewhere and were not asked for."
+            if common:
+                yield f"{name}: {len(common)} copies of files that many owners have were left."
+            if not one["copies_searched"]:
+                yield f"{name}: copies in {one['run']} were searched for by content only, as texts were discarded."
             for checkpoint in one["checkpoints"]:
                 yield f"{name}: {checkpoint['folder']} was trained before and cannot be rewritten."
     if done:

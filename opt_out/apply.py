@@ -40,21 +40,23 @@ def remove(
 ) -> dict[str, Record]:
     """Remove what `requests` ask for from the run in `store`, whose lock is held; what was done for each, by its id.
 
-    An interrupted removal is finished first, and reported too. The journal stays, so that nothing of the report is lost
-    before the ledger has it; then `forget_journal`. Raises RunFailed where a file cannot be read or written.
+    The journal stays, so that nothing of the report is lost before the ledger has it; then `forget_journal`. One that
+    stands there already was to be finished first (`go_on`). Raises RunFailed where a file cannot be read or written.
     """
-    done: dict[str, Record] = {}
-    interrupted = Plan.load(store)
-    if interrupted:
-        store.remove_unfinished()
-        done = _carry_out(store, interrupted, erasers, executor)
-    rest = {name: request for name, request in requests.items() if name not in done}
-    if rest:
-        store.remove(FOLDER)
-        plan, edges = make_plan(erasers.load(store.root), rest, times, head, erasers, executor)
-        plan.save(store, edges)
-        done |= _carry_out(store, plan, erasers, executor)
-    return done
+    store.remove_unfinished()  # half a file may hold what goes
+    store.remove(FOLDER)
+    plan, edges = make_plan(erasers.load(store.root), requests, times, head, erasers, executor)
+    plan.save(store, edges)
+    return _carry_out(store, plan, erasers, executor)
+
+
+def go_on(store: Storage, erasers: Erasers, executor: Executor) -> dict[str, Record] | None:
+    """Finish what an interrupted removal left in the run: its records; None where nothing was interrupted."""
+    plan = Plan.load(store)
+    if plan is None:
+        return None
+    store.remove_unfinished()
+    return _carry_out(store, plan, erasers, executor)
 
 
 def forget_journal(store: Storage) -> None:
@@ -65,7 +67,7 @@ def forget_journal(store: Storage) -> None:
 def _carry_out(store: Storage, plan: Plan, erasers: Erasers, executor: Executor) -> dict[str, Record]:
     """Do what is planned; what was done before an interruption is found done."""
     written: dict[str, Written] = {}
-    if plan.places:
+    if plan.places or plan.reset:
         run = erasers.load(store.root)
         intake, replaced = _intake(run, plan), _replaced(run, plan)
         heaviest_first = sorted(plan.places, key=lambda place: (-place.rows, place.file))
@@ -73,12 +75,20 @@ def _carry_out(store: Storage, plan: Plan, erasers: Erasers, executor: Executor)
         for _, one in executor.map(Rewrite(store, plan.removal, intake, replaced), files):
             written[one.file] = one
         bring_up_to_date(run, plan, written, intake, executor)
+        _reset(store, plan)
         erasers.renew(erasers.load(store.root))
         restate(erasers.load(store.root))
     erase_from_caches(store, plan.removal.selectors)
     records = {name: _record(store, plan, name, written) for name in plan.requests}
     store.write_json(HONOURED, dict(plan.head))
     return records
+
+
+def _reset(store: Storage, plan: Plan) -> None:
+    """Let passes prepare again that were interrupted, and hold what goes in a form of their own."""
+    for folder, temporary in plan.reset.items():
+        for name in ("prepared.json", "receipts", *(f"side/{table}" for table in temporary)):
+            store.remove(f"{folder}/{name}")
 
 
 def _intake(run: Run, plan: Plan) -> Intake | None:
@@ -121,6 +131,8 @@ def _record(store: Storage, plan: Plan, request: str, written: Mapping[str, Writ
         ],
         "ids": known["documents"],
         "copies": known["copies"],
+        "copies_searched": plan.copies_searched,
+        "names": known["names"],
         "checkpoints": _checkpoints(store),
         "merkle_root": {"before": plan.merkle_root, "after": dataset_root(store)},
     }

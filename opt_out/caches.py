@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,25 +16,40 @@ SCRATCH = ".scratch"
 
 
 def erase_from_caches(store: Storage, selectors: Selectors) -> None:
-    """Remove the answers about repositories that `selectors` cover, and scratch; a cache that cannot be read goes."""
-    for name in store.names(CACHE):
-        path = f"{CACHE}/{name}"
+    """Remove the answers that speak of repositories that `selectors` cover, and scratch; what cannot be read goes."""
+    for path in _files(store, CACHE):
         try:
             answers = json.loads(store.read_bytes(path))
-            repositories = pa.table({"repo": [_name_of(key) for key in answers]}, schema=REPO)
-        except (ValueError, TypeError):
+            left = {key: answer for key, answer in answers.items() if not _speaks_of(selectors, [key, answer])}
+        except (ValueError, AttributeError):
             store.remove(path)
             continue
-        covered = selectors.repositories().covers(repositories).is_valid().to_pylist()
-        left = {key: answers[key] for key, gone in zip(answers, covered, strict=True) if not gone}
         if len(left) < len(answers):
             store.write_json(path, left)
     store.remove(SCRATCH)
 
 
-REPO = pa.schema([("repo", pa.string())])
+def _files(store: Storage, folder: str) -> Iterator[str]:
+    for name, size in store.sizes(folder).items():
+        if size is None:
+            yield from _files(store, f"{folder}/{name}")
+        else:
+            yield f"{folder}/{name}"
 
 
-def _name_of(repository: str) -> str:
-    """owner/name of a repository's id or address."""
-    return "/".join(repository.rstrip("/").removesuffix(".git").split("/")[-2:])
+def _speaks_of(selectors: Selectors, answer: Any) -> bool:
+    """Whether the name of a covered repository stands in a key or a field: the one asked for, or a fork's origin."""
+    names = pa.array(["/".join(text.rstrip("/").removesuffix(".git").split("/")[-2:]) for text in _texts(answer)])
+    table = pa.table({"repo": names.cast(pa.string())})
+    return bool(selectors.repositories().covers(table).is_valid().to_numpy().any())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)

@@ -83,7 +83,7 @@ def read_certificate(path: str) -> Certificate:
         return dict(content)
     except OSError as error:
         raise UsageError(f"cannot read the certificate '{path}' ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(
             f"'{path}' is no certificate; name the JSON file that 'quarry opt-out certify' wrote."
         ) from None
@@ -134,7 +134,9 @@ def check_dataset(certificate: Certificate, number: int, folder: str) -> tuple[b
 
 def residual(certificate: Mapping[str, Any], runs: Sequence[str]) -> dict[str, Any]:
     """What a scan of every file, by a process of its own, finds of a request; UsageError where it cannot read one."""
-    selectors = [parse_selector(written, "the certificate") for written in certificate["asked"]["selectors"]]
+    names = [one for run in certificate["runs"] for one in run.get("names", ())]  # what repositories are called now
+    written = [*certificate["asked"]["selectors"], *names]
+    selectors = [parse_selector(selector, "the certificate") for selector in written]
     # The process works in another folder.
     whole = [run if "://" in run else os.path.abspath(run) for run in runs]
     asked = json.dumps({"runs": whole, "ids": _ids(certificate), **_names(selectors)})
@@ -173,15 +175,37 @@ def _names(selectors: Sequence[Selector]) -> dict[str, Any]:
 
 
 def _record_of(name: str, entries: Sequence[Any], run: str) -> tuple[dict[str, Any], tuple[int, dict[str, Any]]]:
-    """What the ledger says was done in a run, and the entry that says so. The last one that removed anything counts."""
-    found = None
-    for entry in entries:
-        for record in entry.body.get("runs", ()) if entry.event == "honoured" else ():
-            if _same(record["run"], run) and (found is None or record["shards"]):
-                found = record, (entry.sequence, {"sequence": entry.sequence, "chain": entry.chain})
-    if found is None:
-        raise UsageError(f"request {name} was not honoured in '{run}'; 'quarry opt-out apply {run}' first.")
-    return found
+    """What the ledger says was done in a run, all removals for the request together, and the last such entry."""
+    done = [
+        (record, entry)
+        for entry in entries
+        for record in (entry.body.get("runs", ()) if entry.event == "honoured" else ())
+        if _same(record["run"], run)
+    ]
+    if not done:
+        raise UsageError(
+            f"nothing is recorded of request {name} in '{run}'; 'quarry opt-out apply --request {name} {run}' first."
+        )
+    records, last = [record for record, _ in done], done[-1][1]
+    ids = sorted({one for record in records for one in record["ids"]})
+    copies = {(copy["id"], copy["of"]): copy for record in records for copy in record["copies"]}
+    together = {
+        **records[-1],
+        "ids": ids,
+        "found": {
+            "documents": len(ids),
+            "repositories": max(record["found"]["repositories"] for record in records),
+        },
+        "copies": [copies[key] for key in sorted(copies)],
+        "copies_searched": all(record.get("copies_searched", True) for record in records),
+        "shards": [shard for record in records for shard in record["shards"]],
+        "names": sorted({one for record in records for one in record.get("names", ())}),
+        "merkle_root": {
+            "before": records[0]["merkle_root"]["before"],
+            "after": records[-1]["merkle_root"]["after"],
+        },
+    }
+    return together, (last.sequence, {"sequence": last.sequence, "chain": last.chain})
 
 
 def _same(one: str, other: str) -> bool:

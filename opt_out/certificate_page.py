@@ -20,6 +20,7 @@ EVENTS = {
 ACTIONS = {
     "removed": "removed too",
     "left": "left, as the request does not ask for copies",
+    "common": "left, as many owners have it: it is nobody's own",
     "judged_again": "had been left out in favour of the removed file, and was judged again",
 }
 COPIES = {True: "to be removed too", False: "not asked for"}
@@ -84,6 +85,11 @@ def _run(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[str]:
         f"<code>{_name(dataset['merkle_root'])}</code> when this was signed.</p>",
     ]
     copies = run["copies"]
+    if not run.get("copies_searched", True):
+        body.append(
+            "<p>Copies in other repositories could not be searched for, beyond identical files: the texts that they "
+            "would be compared by were deleted when the data set was complete.</p>"
+        )
     if copies:
         listed = [
             (

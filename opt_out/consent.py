@@ -13,7 +13,8 @@ from typing import Any
 from opt_out.apply import HONOURED, forget_journal, remove
 from opt_out.copies import copies_of
 from opt_out.erasers import Erasers
-from opt_out.honour import begin, due, interrupted, report
+from opt_out.honour import begin, due, finish, report
+from opt_out.journal import Plan
 from opt_out.ledger import Ledger
 from opt_out.stage import OptOut
 from pipeline.errors import UsageError
@@ -37,24 +38,25 @@ class LedgerConsent:
 
     def catch_up(self, run: Run, executor: Callable[[], Executor]) -> bool:
         """Remove what was asked for since the run was made; True where a file changed."""
-        store = run.store
+        store, begun = run.store, any(this.receipts for this in run.passes)
+        finished = False
+        if Plan.load(store) is not None:
+            with Ledger.open(self._path) as ledger:
+                finished = bool(finish(ledger, store, self._erasers, executor()))
         with Ledger.open(self._path, readonly=True) as ledger:
             changes = due(ledger, store)
-        begun = any(this.receipts for this in run.passes)
         if changes.withdrawn and begun:
             _read_anew(run)
         asked = {request.id: request for request in changes.accepted} if begun else {}
-        unfinished = interrupted(store)
-        if asked or unfinished:
+        if asked:
             with Ledger.open(self._path) as ledger:
-                asked |= {name: ledger.request(name) for name in unfinished}
                 times = {name: begin(ledger, name, [store.root]) for name in asked}
                 done = remove(store, asked, times, self.head, self._erasers, executor())
                 report(ledger, {name: [made] for name, made in done.items()})
             forget_journal(store)
-        elif changes.withdrawn or not store.exists(HONOURED):
+        elif changes.accepted or changes.withdrawn or not store.exists(HONOURED):
             store.write_json(HONOURED, dict(self.head))
-        return bool(asked or (changes.withdrawn and begun))
+        return bool(finished or asked or (changes.withdrawn and begun))
 
     def sweep(self, run: Run, executor: Callable[[], Executor]) -> bool:
         """Remove what earlier passes hold of documents that a gate left out of the later ones."""

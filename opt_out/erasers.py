@@ -26,6 +26,7 @@ class Judgement(NamedTuple):
 
     first_pass: int  # number of the pass that judges them, and all later ones
     edges: dict[str, pa.Table]  # shard -> its new table `edge`
+    prepare_again: bool = False  # the pass was interrupted, so that all of it is judged anew by the next execution
 
 
 class Erasers(Protocol):

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
-from opt_out.apply import HONOURED, Record, forget_journal, remove
+from opt_out.apply import HONOURED, Record, forget_journal, go_on, remove
 from opt_out.erasers import Erasers
-from opt_out.journal import Plan
 from opt_out.ledger import Changes, Head, Ledger, Request
 from pipeline.lock import locked
 from pipeline.side import Executor
@@ -36,51 +35,55 @@ def honour(
 ) -> dict[str, list[Record]]:
     """Remove what `requests` ask for from every run, and say so in the ledger; the records of each request, by id.
 
-    What an interrupted removal left in a run is finished too. Takes the lock of each run in turn; UsageError where
-    another process works on one.
+    What an interrupted removal left in a run is finished and reported first. Takes the locks of all runs; UsageError
+    where another process works on one, or one honours another ledger.
     """
-    asked = {request.id: request for request in requests}
-    asked |= {name: ledger.request(name) for run in runs for name in interrupted(Storage(run))}
-    times = {name: begin(ledger, name, runs) for name in asked}
-    head = ledger.head()._asdict()
-    records: dict[str, list[Record]] = {name: [] for name in asked}
+    stores = [Storage(run) for run in runs]
     with ExitStack() as locks:
-        for run in runs:
-            store = Storage(run)
+        for store in stores:
             locks.enter_context(locked(store))
-            done = remove(store, asked, times, head, erasers, executor)
-            for name in asked:
-                records[name].append(done[name])
+        finished = {store.root: finish(ledger, store, erasers, executor) for store in stores}
+        asked = {request.id: request for request in requests}
+        open_in = {store.root: {one.id for one in due(ledger, store).accepted} for store in stores}
+        times = {
+            name: begin(ledger, name, runs) for name in asked if any(name not in done for done in finished.values())
+        }
+        now = ledger.head()
+        records: dict[str, list[Record]] = {name: [] for name in [*asked, *(n for d in finished.values() for n in d)]}
+        for store in stores:
+            # Where another request is due still, the run does not honour the ledger up to its end.
+            head = now if open_in[store.root] <= asked.keys() else head_of(store)
+            rest = {name: request for name, request in asked.items() if name not in finished[store.root]}
+            done = remove(store, rest, times, head._asdict(), erasers, executor) if rest else {}
+            for name, record in (finished[store.root] | done).items():
+                records[name].append(record)
         report(ledger, records)
-        for run in runs:
-            forget_journal(Storage(run))
+        for store in stores:
+            forget_journal(store)
     return records
 
 
-def interrupted(store: Storage) -> list[str]:
-    """The requests whose removal from a run was interrupted, or not reported yet."""
-    plan = Plan.load(store)
-    return list(plan.requests) if plan else []
+def finish(ledger: Ledger, store: Storage, erasers: Erasers, executor: Executor) -> dict[str, Record]:
+    """Finish and report what an interrupted removal left in a run; the records of its requests, by id."""
+    done = go_on(store, erasers, executor) or {}
+    report(ledger, {name: [record] for name, record in done.items()})
+    forget_journal(store)
+    return done
 
 
 def report(ledger: Ledger, records: Mapping[str, list[Record]]) -> None:
     """Write into the ledger what was done for each request, unless it says so already."""
     for name, made in records.items():
         body = {"runs": made}
-        if list(ledger.entries_of(name))[-1].body != body:
+        if all(entry.body != body for entry in ledger.entries_of(name)):
             ledger.record("honoured", name, body)
 
 
 def begin(ledger: Ledger, request: str, runs: Sequence[str]) -> str:
     """When the removal for a request from these runs began: now, unless the ledger says so already."""
     body = {"runs": list(runs)}
-    begun = [entry for entry in ledger.entries_of(request) if entry.event == "applying" and entry.body == body]
-    if begun and (interrupted_in(runs, request) or list(ledger.entries_of(request))[-1] == begun[-1]):
-        return begun[-1].time
-    ledger.record("applying", request, body)
-    return list(ledger.entries_of(request))[-1].time
-
-
-def interrupted_in(runs: Sequence[str], request: str) -> bool:
-    """Whether a removal for the request was interrupted in one of these runs."""
-    return any(request in interrupted(Storage(run)) for run in runs)
+    entries = ledger.entries_of(request)
+    if entries[-1].event != "applying" or entries[-1].body != body:
+        ledger.record("applying", request, body)
+        entries = ledger.entries_of(request)
+    return entries[-1].time

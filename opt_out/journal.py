@@ -33,6 +33,8 @@ class Plan:
     stale: list[str]  # receipts, and prepared.json, that did not hold before and must not hold afterwards
     merkle_root: str | None  # of the dataset before
     opted_out: dict[str, list[list[str]]]  # the intake's shard -> id, name and selector of repositories that go
+    reset: dict[str, list[str]]  # folder of a pass that is to prepare again -> its temporary tables
+    copies_searched: bool  # False where texts were discarded
     again: list[str] = field(default_factory=list)  # shards judged again from pass `again_from` on
     again_from: int = 0
     ids: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))

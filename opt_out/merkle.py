@@ -20,7 +20,9 @@ def merkle_root(store: Storage, folder: str = "dataset", known: Mapping[str, str
     leaves = []
     for name in sorted(_names(store, folder, "")):
         if name != RECEIPT:
-            digest = (known or {}).get(name) or hashlib.sha256(store.read_bytes(f"{folder}/{name}")).hexdigest()
+            digest = (known or {}).get(name) or hashlib.sha256(
+                store.read_bytes(f"{folder}/{name}".lstrip("/"))
+            ).hexdigest()
             leaves.append((name, digest))
     return root_of(leaves)
 
@@ -41,7 +43,7 @@ def root_of(files: Iterable[tuple[str, str]]) -> str:
 
 
 def _names(store: Storage, folder: str, below: str) -> Iterator[str]:
-    for name, size in store.sizes(f"{folder}/{below}".rstrip("/")).items():
+    for name, size in store.sizes(f"{folder}/{below}".strip("/")).items():
         if size is None:
             yield from _names(store, folder, f"{below}{name}/")
         else:

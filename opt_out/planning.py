@@ -16,7 +16,7 @@ from opt_out.merkle import dataset_root
 from opt_out.removal import NAMES, Removal
 from opt_out.selectors import Selector, Selectors
 from opt_out.stage import OptOut
-from opt_out.trace import contents_of, find_documents, find_places, reach_of
+from opt_out.trace import contents_of, find_cited, find_documents, find_places, reach_of
 from pipeline.layout import PassFolder, Receipt
 from pipeline.side import Executor
 from pipeline.state import PassRun, Run
@@ -39,27 +39,34 @@ def make_plan(
 
     `times` says for each request when its removal began, by the ledger.
     """
-    selectors = [selector for request in requests.values() for selector in request.selectors]
+    names = _present_names(run)
+    asked = {name: [*request.selectors, *_renamed(request.selectors, names)] for name, request in requests.items()}
+    selectors = [selector for wanted in asked.values() for selector in wanted]
     found = find_documents(run.store, selectors, executor)
     ids = found["id"].combine_chunks()
-    copies = erasers.copies(run, ids, executor) if len(ids) else COPY.empty_table()
+    wants_copies = any(request.copies for request in requests.values())
+    copies = _all_copies(run, found, erasers, executor, by_content=wants_copies)
     each: dict[str, Removal] = {}
     known: dict[str, dict[str, Any]] = {}
     concerned = _concerned(run, found)
     for name, request in requests.items():
-        known[name] = {"time": times[name], "documents": [], "repositories": [], "copies": []}
-        if not any(concerned(selector) for selector in request.selectors):
+        more = [str(selector) for selector in asked[name][len(request.selectors) :]]
+        known[name] = {"time": times[name], "documents": [], "repositories": [], "copies": [], "names": more}
+        if not any(concerned(selector) for selector in asked[name]):
             continue
-        wanted = Selectors.of(request.selectors)
+        wanted = Selectors.of(asked[name])
         rows = found.filter(wanted.covers(found).is_valid())
         own = rows["id"].combine_chunks()
         theirs = copies.filter(pc.is_in(copies["of"], value_set=own))
-        taken = _taken(theirs)["id"].combine_chunks() if request.copies else NO_IDS
+        common = _common(theirs)
+        taken = NO_IDS
+        if request.copies:
+            taken = theirs.filter(pc.invert(pc.is_in(theirs["of"], value_set=common)))["id"].combine_chunks()
         each[name] = Removal(wanted, pa.concat_arrays([own, taken]).unique())
         known[name] |= {
             "documents": own.to_pylist(),
             "repositories": pc.unique(rows["repo"]).to_pylist(),
-            "copies": theirs.to_pylist(),
+            "copies": _told(theirs, common if request.copies else NO_IDS),
         }
     everything = pa.concat_arrays([NO_IDS, *(one.ids for one in each.values())]).unique()
     gone = set(everything.to_pylist())
@@ -69,11 +76,15 @@ def make_plan(
             {**copy, "action": "removed", "blob": contents.get(copy["id"])} if copy["id"] in gone else copy
             for copy in one["copies"]
         ]
-    removal = Removal(Selectors.of(selectors), everything)
+    cited = pa.concat_arrays([everything, find_cited(run.store, selectors, executor), _repository_ids(run, selectors)])
+    removal = Removal(Selectors.of(selectors), cited.unique())
     named = [one for one in selectors if one.target not in ("author", "content")]  # these are found by now
     reach = reach_of([*named, *_repositories_of(found), *_repositories_of(copies)])
     places = find_places(run.store, removal, reach, each, executor)
-    again = erasers.judge_again(run, everything, executor) if len(everything) else None
+    again = erasers.judge_again(run, removal.ids, executor) if len(removal.ids) else None
+    reset = _interrupted(run)
+    if again is not None and again.prepare_again:
+        reset[run.passes[again.first_pass].folder.path] = []
     plan = Plan(
         head=head,
         requests=known,
@@ -83,29 +94,95 @@ def make_plan(
         stale=_stale(run),
         merkle_root=dataset_root(run.store),
         opted_out=_repositories(run, removal),
+        reset=reset,
+        copies_searched=not any(r["documents"].get("discarded") for p in run.passes for r in p.receipts.values()),
         again=sorted(again.edges) if again else [],
         again_from=again.first_pass if again else 0,
-        ids=everything,
+        ids=removal.ids,
     )
     return plan, again.edges if again else {}
 
 
-def _repositories_of(documents: pa.Table) -> Iterator[Selector]:
-    """The repositories that hold documents."""
-    for repo in pc.unique(pc.ascii_lower(documents["repo"])).to_pylist():
-        yield Selector("repository", repo)
+def _present_names(run: Run) -> dict[str, str]:
+    """What a repository was called in the list, lower-case -> what its host calls it now."""
+    first = run.passes[0]
+    source = first.part.opener.source
+    files = [receipt["documents"]["path"] for receipt in first.receipts.values()]
+    if source:
+        folder = f"{first.folder.path}/side/{source}"
+        files += [f"{folder}/{name}" for name in run.store.names(folder) if name.endswith(".parquet")]
+    names: dict[str, str] = {}
+    for file in files:
+        if {"repo", "renamed_from"} <= set(run.store.read_schema(file).names):
+            rows = run.store.read_table(file, ["repo", "renamed_from"]).to_pylist()
+            names |= {row["renamed_from"].lower(): row["repo"].lower() for row in rows if row["renamed_from"]}
+    return names
 
 
-def _taken(copies: pa.Table) -> pa.Table:
-    """The copies that a request for copies takes out: not those of what is common property.
+def _renamed(selectors: Iterable[Selector], names: Mapping[str, str]) -> Iterator[Selector]:
+    """The same for repositories that are called otherwise now: a request holds for what its owner called them then."""
+    for one in selectors:
+        for before, now in names.items():
+            if one.target == "owner" and before.partition("/")[0] == one.value:
+                yield Selector("repository", now, one.kinds)
+            elif one.target == "repository" and before == one.value:
+                yield one._replace(value=now)
+            elif one.target == "path" and one.value.partition(":")[0] == before:
+                yield one._replace(value=f"{now}:{one.value.partition(':')[2]}")
+
+
+def _all_copies(run: Run, found: pa.Table, erasers: Erasers, executor: Executor, *, by_content: bool) -> pa.Table:
+    """Copies of the documents found, as COPY; with `by_content` also what was dropped before any were compared."""
+    if not found.num_rows:
+        return COPY.empty_table()
+    copies = erasers.copies(run, found["id"].combine_chunks(), executor)
+    blobs = {row["blob"]: row["id"] for row in found.to_pylist() if row["blob"]}
+    if not by_content or not blobs:
+        return copies
+    same = find_documents(run.store, [Selector("content", blob) for blob in sorted(blobs)], executor)
+    known = pa.concat_arrays([found["id"].combine_chunks(), copies["id"].combine_chunks()])
+    rows = same.filter(pc.invert(pc.is_in(same["id"], value_set=known))).to_pylist()
+    more = [{**row, "jaccard": 1.0, "of": blobs[row["blob"]], "action": "left"} for row in rows]
+    return pa.concat_tables([copies, pa.Table.from_pylist(more, schema=COPY)])
+
+
+def _common(copies: pa.Table) -> pa.Array:
+    """The documents that are common property, of those that copies are of.
 
     What stands with many owners (a licence text, a vendored library) is no copy of the requester's work, or not of
     theirs alone, and taking it from all of them would be too wide.
     """
     owners = pc.list_element(pc.split_pattern(pc.ascii_lower(copies["repo"]), "/", max_splits=1), 0)
     spread = pa.table({"of": copies["of"], "owner": owners}).group_by("of").aggregate([("owner", "count_distinct")])
-    common = spread.filter(pc.greater(spread["owner_count_distinct"], COMMON))["of"].combine_chunks()
-    return copies.filter(pc.invert(pc.is_in(copies["of"], value_set=common)))
+    return spread.filter(pc.greater(spread["owner_count_distinct"], COMMON))["of"].combine_chunks()
+
+
+def _told(copies: pa.Table, common: pa.Array) -> list[dict[str, Any]]:
+    """Copies as the ledger has them; those of what is common property say so."""
+    shared = set(common.to_pylist())
+    return [{**copy, "action": "common"} if copy["of"] in shared else copy for copy in copies.to_pylist()]
+
+
+def _repository_ids(run: Run, selectors: Sequence[Selector]) -> pa.Array:
+    """Ids of the listed repositories that go as a whole."""
+    covered = Selectors.of(selectors).repositories().covers(run.repositories).is_valid()
+    return run.repositories.filter(covered)["id"].combine_chunks()
+
+
+def _interrupted(run: Run) -> dict[str, list[str]]:
+    """Passes that hold temporary tables still, with these: they were interrupted, and the tables may hold what goes."""
+    found: dict[str, list[str]] = {}
+    for this in run.passes:
+        temporary = [name for name in this.part.opener.temporary if run.store.exists(f"{this.folder.path}/side/{name}")]
+        if temporary:
+            found[this.folder.path] = temporary
+    return found
+
+
+def _repositories_of(documents: pa.Table) -> Iterator[Selector]:
+    """The repositories that hold documents."""
+    for repo in pc.unique(pc.ascii_lower(documents["repo"])).to_pylist():
+        yield Selector("repository", repo)
 
 
 def _concerned(run: Run, found: pa.Table) -> Callable[[Selector], bool]:
@@ -122,10 +199,15 @@ def _concerned(run: Run, found: pa.Table) -> Callable[[Selector], bool]:
     return concerned
 
 
+def _reads_documents(run: Run) -> bool:
+    """Whether the first pass gives documents already, so that the recipe has no intake."""
+    return any("path" in named.stage.gives.names for named in run.passes[0].part.stages)
+
+
 def opt_out_stage(run: Run) -> str | None:
     """The name of the stage by which the intake leaves repositories out; None where it has none."""
     first = run.passes[0].part
-    if "path" in first.stages[0].stage.takes.names or first.opener.source:
+    if _reads_documents(run):
         return None
     return next((named.name for named in first.stages if isinstance(named.stage, OptOut)), None)
 
@@ -182,7 +264,11 @@ def _all_figures(run: Run, removal: Removal, touched: set[str], again: Judgement
     for number, this in enumerate(run.passes):
         for shard, receipt in sorted(this.receipts.items()):
             files = {source_file(run, number, shard), *(receipt[what]["path"] for what in FILES if what in receipt)}
-            if number and files & touched and not (again and is_again(number, shard, again.first_pass, again.edges)):
+            if (
+                (number or _reads_documents(run))
+                and files & touched
+                and not (again and is_again(number, shard, again.first_pass, again.edges))
+            ):
                 figures[receipt_file(this.folder, shard)] = _figures(run, number, receipt, removal)
     return figures
 

@@ -7,7 +7,7 @@ with the repository. What stays by name is the intake's decision that the reposi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,25 @@ import pyarrow.compute as pc
 
 from opt_out.selectors import Selectors
 
-NAMES = ("id", "repo", "renamed_from", "path", "blob", "kind", "author", "action", "reason", "canonical", "detail")
+NAMES = (
+    "id",
+    "repo",
+    "renamed_from",
+    "path",
+    "blob",
+    "kind",
+    "author",
+    "action",
+    "reason",
+    "canonical",
+    "detail",
+    "fork_of",
+)
 REMOVED = "removed"  # what stands for a removed document where another's decision cites it
 CITED = ("canonical", "canonical_repo", "canonical_path")
+ORIGINS = ("fork_of", "renamed_from")  # names of other repositories in rows of one's own
 _IN_DETAIL = '"canonical":"(?P<id>[0-9a-f]{32})"'
+_ORIGIN_IN_DETAIL = '"(?:fork_of|renamed_from)":"(?P<name>[^"]+)"'
 
 
 @dataclass(frozen=True)
@@ -47,11 +62,16 @@ class Removal:
         return np.where(of_repository, whole, self.selectors.covers(table).is_valid().to_numpy())
 
     def cites(self, table: pa.Table) -> np.ndarray:
-        """Which rows cite a document that goes: an edge by its column, a decision by its detail."""
-        if not may_cite(table.column_names):
-            return np.zeros(table.num_rows, np.bool_)
-        column = "canonical" if "canonical" in table.column_names else "detail"
-        return self._cites(table[column], column) & ~self.rows(table)
+        """Which rows that stay cite a document that goes, or name a repository that does as their origin."""
+        cites = np.zeros(table.num_rows, np.bool_)
+        if "canonical" in table.column_names:
+            cites |= self._cites(table["canonical"], "canonical")
+        if {"detail", "action"} <= set(table.column_names):
+            cites |= self._cites(table["detail"], "detail")
+        for names in _origins(table):
+            repositories = pa.table({"repo": names})
+            cites |= self.selectors.repositories().covers(repositories).is_valid().to_numpy()
+        return cites & ~self.rows(table)
 
     def without(self, table: pa.Table) -> pa.Table:
         """The rows that stay, where a citation of what goes says so without naming it."""
@@ -67,8 +87,17 @@ class Removal:
 
 
 def may_cite(names: Sequence[str]) -> bool:
-    """Whether a table with these columns cites documents: edges, and decisions."""
-    return "canonical" in names or {"detail", "action"} <= set(names)
+    """Whether a table with these columns cites documents or repositories: edges, decisions, what a host says."""
+    return "canonical" in names or {"detail", "action"} <= set(names) or bool({*ORIGINS} & {*names})
+
+
+def _origins(table: pa.Table) -> Iterator[pa.ChunkedArray]:
+    """Columns of names of repositories that rows came from."""
+    yield from (table[column] for column in ORIGINS if column in table.column_names)
+    if {"detail", "action"} <= set(table.column_names):
+        found = pc.struct_field(pc.extract_regex(table["detail"], _ORIGIN_IN_DETAIL), "name")
+        if pc.any(pc.is_valid(found)).as_py():
+            yield found
 
 
 def is_document(table: pa.Table) -> np.ndarray:
@@ -93,13 +122,13 @@ def _is_record(table: pa.Table) -> np.ndarray:
 def _anonymous(table: pa.Table, rows: np.ndarray) -> pa.Table:
     """`table` with what is cited in these rows replaced by the word REMOVED."""
     mask = pa.array(rows)
-    for column in CITED:
+    for column in (*CITED, *ORIGINS):
         if column in table.column_names:
             at = table.schema.get_field_index(column)
             table = table.set_column(at, table.schema.field(at), pc.if_else(mask, REMOVED, table[column]))
     if "detail" in table.column_names:
         at, detail = table.schema.get_field_index("detail"), table["detail"]
-        for column in CITED:
+        for column in (*CITED, *ORIGINS):
             detail = pc.replace_substring_regex(detail, f'"{column}":"(?:[^"\\\\]|\\\\.)*"', f'"{column}":"{REMOVED}"')
         table = table.set_column(at, table.schema.field(at), pc.if_else(mask, detail, table["detail"]))
     return table

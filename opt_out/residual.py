@@ -29,7 +29,10 @@ NAMES_EXEMPT = re.compile(r"report/|.*/tokenizer\.json$")  # reports say who opt
 FIELDS = (
     "id|repo|commit|path|blob|language|license|split|n_tokens|text_start|input_ids"  # of the dataset, in its papers
 )
-OWN_WORDS = re.compile(rf"\d\d-\w+-[0-9a-f]{{12}}/|data/\d+\.parquet$|documents/(?:{FIELDS})$|application/x-parquet$")
+VOCABULARIES = r"//mlcommons\.org/croissant/|//purl\.org/dc/|owner/name$"  # of croissant.json, and in its words
+OWN_WORDS = re.compile(
+    rf"\d\d-\w+-[0-9a-f]{{12}}/|data/\d+\.parquet$|documents/(?:{FIELDS})$|application/x-parquet$|{VOCABULARIES}"
+)
 HEX = re.compile(rb"[0-9a-fA-F]{32,}")
 NAME = re.compile(rb"(?<![\w.-])([\w.-]++)/(?=([\w.-]+))")  # owner/name, where words begin
 SLASH, BREAK = (

@@ -56,6 +56,19 @@ def find_documents(store: Storage, selectors: Sequence[Selector], executor: Exec
 FOUND = pa.schema([(name, pa.string()) for name in ("id", "repo", "path", "blob", "selector")])
 
 
+def find_cited(store: Storage, selectors: Sequence[Selector], executor: Executor) -> pa.Array:
+    """Ids of documents, perhaps of another run, that edges cite by a name that selectors cover."""
+    files = [file for file in tables_of(store) if "/side/edge/" in file]
+    task = partial(_cited, store=store, selectors=Selectors.of(selectors))
+    return pa.concat_arrays([pa.array([], pa.string()), *(ids for _, ids in executor.map(task, files))])
+
+
+def _cited(file: str, worker: Worker, *, store: Storage, selectors: Selectors) -> pa.Array:
+    table = store.read_table(file, ["canonical", "canonical_repo", "canonical_path"])
+    named = pa.table({"repo": table["canonical_repo"], "path": table["canonical_path"]})
+    return table["canonical"].filter(selectors.covers(named).is_valid()).combine_chunks()
+
+
 def reach_of(selectors: Iterable[Selector]) -> Selectors | None:
     """The repositories that selectors can touch, by which most tables are passed over; None where that is any."""
     names = list(selectors)

@@ -19,7 +19,7 @@ from pipeline.manifest import build_manifest
 from pipeline.recipe import Recipe
 from pipeline.shard_task import FULL, ShardTask
 from pipeline.side import Corpus, Executor, Worker
-from pipeline.state import Run, digest_of, is_recorded, open_run
+from pipeline.state import PassRun, Run, digest_of, is_recorded, open_run
 from pipeline.storage import Storage
 
 
@@ -171,8 +171,19 @@ def _apply(run: Run, number: int, shards: list[str], executor: _Lazy, listener: 
     if not this.retries:  # a preparation that goes on builds upon what it read before
         for name in this.part.opener.temporary:
             run.store.remove(f"{this.folder.path}/side/{name}")
+    _forget_others(this, inputs)
     remove_scratch(run.store, this.folder.path)
     listener.pass_finished(this.part.name)
+
+
+def _forget_others(this: PassRun, inputs: Mapping[str, str]) -> None:
+    """Remove what stands of shards that the pass no longer has, since it was prepared anew and has fewer."""
+    store, expected = this.folder.store, this.expected(dict(inputs))
+    for receipt in this.folder.written_receipts():
+        if (shard := receipt["shard"]) not in expected:
+            store.remove(f"{this.folder.path}/receipts/{shard}.json")
+            for path in (this.folder.documents(shard), this.folder.decisions(shard), this.folder.dropped(shard)):
+                store.remove(path)
 
 
 def shard_task(run: Run, number: int) -> ShardTask:

@@ -100,8 +100,14 @@ class Storage:
             ) from None
 
     def read_schema(self, path: str) -> pa.Schema:
-        with self.open(path) as file:
-            return pq.read_schema(file)
+        """A Parquet file's schema; RunFailed where it is damaged."""
+        try:
+            with self.open(path) as file:
+                return pq.read_schema(file)
+        except pa.ArrowInvalid as error:
+            raise RunFailed(
+                f"'{self.full(path)}' is damaged ({_first_line(error)}); remove it and run again."
+            ) from None
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from opt_out.erasers import COPY, Judgement
+from pipeline import schema
 from pipeline.manifest import DATASET_RECEIPT
 from pipeline.side import Executor
 from pipeline.state import Run
@@ -19,6 +20,7 @@ from stages.near_duplicates import re_election
 from stages.publish import PAPERS, publish
 
 COUNTS = "side/counts.json"
+REASONS = schema.needs(schema.EDGE, "reason")
 
 
 def copies(run: Run, removed: pa.Array, executor: Executor) -> pa.Table:
@@ -40,12 +42,20 @@ def judge_again(run: Run, removed: pa.Array, executor: Executor) -> Judgement | 
     """New edge tables for the shards whose documents were dropped for one of `removed`."""
     number = _deduplicating(run)
     if number is None:
-        return None
+        return _interrupted(run)
     stage = run.passes[number].part.opener
     assert isinstance(stage, Deduplicate)
     side = f"{run.passes[number].folder.path}/side"
     edges = re_election.re_elect(stage, run.store, run.input_paths(number), side, removed, executor)
     return Judgement(number, edges) if edges else None
+
+
+def _interrupted(run: Run) -> Judgement | None:
+    """A pass that has compared documents and not judged all: it compares again, without those that go."""
+    for number, this in enumerate(run.passes):
+        if isinstance(this.part.opener, Deduplicate) and this.prepared and not this.is_complete(run.inputs(number)):
+            return Judgement(number, {}, prepare_again=True)
+    return None
 
 
 def recount(run: Run) -> None:
@@ -55,10 +65,16 @@ def recount(run: Run) -> None:
         counts = run.store.read_record(path, "documents", "kept")
         if counts is None:
             continue
+        held = set(run.store.names(f"{this.folder.path}/side/edge"))
         edges = [
-            run.store.read_table(f"{this.folder.path}/side/edge/{shard}.parquet", ["reason"]) for shard in this.receipts
+            run.store.read_table(f"{this.folder.path}/side/edge/{shard}.parquet", ["reason"])
+            for shard in this.receipts
+            if f"{shard}.parquet" in held
         ]
-        reasons = {row["values"]: row["counts"] for row in pa.concat_tables(edges)["reason"].value_counts().to_pylist()}
+        reasons = {
+            row["values"]: row["counts"]
+            for row in pa.concat_tables([REASONS.empty_table(), *edges])["reason"].value_counts().to_pylist()
+        }
         documents = sum(receipt["stages"][0]["documents_in"] for receipt in this.receipts.values())
         fresh = counts | {
             "documents": documents,

@@ -131,7 +131,9 @@ def test_copies_go_where_they_are_asked_for_and_stay_away(folder: Path) -> None:
     copied_to = {"forker/widgets", "vendor/app"}
     ask(folder, "acme/widgets", copies=True)
     done = json.loads(apply(folder, "--json").stdout)
-    copies = [copy for records in done.values() for one in records for copy in one["copies"]]
+    listed = [copy for records in done.values() for one in records for copy in one["copies"]]
+    assert {copy["path"] for copy in listed if copy["action"] == "common"} == {"LICENSE", "third_party/LICENSE"}
+    copies = [copy for copy in listed if copy["action"] != "common"]
     assert {copy["repo"] for copy in copies} == copied_to
     assert all(copy["action"] == "removed" and copy["jaccard"] >= 0.7 for copy in copies)
     after = dataset(run)

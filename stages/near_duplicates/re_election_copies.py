@@ -130,11 +130,10 @@ def _find_copies(
     shard: str, worker: Worker, *, tables: _Tables, wanted: _Wanted
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Rows of COPIES, and the edges of documents that were dropped for the same ones as removed documents."""
-    signatures, edges = tables.signature(shard, ["id", "content", "shingles"]), tables.edges(shard)
+    signatures, edges = tables.signature(shard, ["id", "content"]), tables.edges(shard)
     signatures = signatures.filter(pc.invert(pc.is_in(signatures["id"], value_set=tables.removed)))
     canonicals = pa.array(list(wanted.canonicals), pa.string())
     same = pc.is_in(signatures["content"], value_set=pa.array(list(wanted.contents), pa.binary(16)))
-    same = pc.and_(same, pc.greater(signatures["shingles"], 0))  # an empty file is nobody's copy
     stays = pc.is_in(signatures["id"], value_set=canonicals)
     stays = pc.and_not(stays, pc.is_in(signatures["id"], value_set=edges["id"].combine_chunks()))
     found = [
