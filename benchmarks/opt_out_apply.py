@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -32,6 +33,7 @@ from pipeline.state import digest_of
 from pipeline.storage import Storage
 
 IDS, OWNERS = ("id", "canonical"), ("repo", "canonical_repo")
+SIGNED = ("content", "set_key", "minhash")
 
 
 def enlarge(source: Storage, target: Storage, shards: int) -> None:
@@ -103,10 +105,14 @@ def _remove_shard(folder: PassFolder, receipt: Receipt, side: dict[str, pa.Table
 
 
 def _owned(table: pa.Table, copy: int) -> pa.Table:
-    """The table with documents and owners that are this copy's alone."""
+    """The table with documents, owners and signatures that are this copy's alone."""
     for at, name in enumerate(table.column_names):
         column = table[name]
-        if name in IDS:
+        if name in SIGNED and not pa.types.is_string(
+            column.type
+        ):  # or every document would be a copy of one in every other shard
+            table = table.set_column(at, table.schema.field(at), _other(column.combine_chunks(), copy))
+        elif name in IDS:
             document = pc.equal(pc.utf8_length(column), 32)
             changed = pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 26), f"{copy:06x}", "")
             table = table.set_column(at, table.schema.field(at), pc.if_else(document, changed, column))
@@ -115,6 +121,17 @@ def _owned(table: pa.Table, copy: int) -> pa.Table:
                 at, table.schema.field(at), pc.replace_substring(column, "/", f"-{copy}/", max_replacements=1)
             )
     return table
+
+
+def _other(values: pa.Array, copy: int) -> pa.Array:
+    """Hashes of 16 bytes, or lists of MinHash values, as of another content for each copy; equal ones stay equal."""
+    if pa.types.is_list(values.type):
+        changed = np.asarray(values.values) ^ np.uint32(copy * 0x9E3779B1 % (1 << 32))
+        return pa.ListArray.from_arrays(values.offsets, pa.array(changed), mask=values.is_null())
+    whole = values.fill_null(bytes(16))
+    words = np.frombuffer(b"".join(whole.to_pylist()), np.uint64) ^ np.uint64(copy * 0x9E3779B97F4A7C15 % (1 << 64))
+    hashes = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(words.tobytes())])
+    return pc.if_else(values.is_valid(), hashes, None)
 
 
 @contextmanager
