@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from opt_out.evidence import Evidence
 from opt_out.removal import Removal
 from opt_out.selectors import Selector, Selectors
 from opt_out.trace import Place
@@ -34,6 +35,7 @@ class Plan:
     merkle_root: str | None  # of the dataset before
     opted_out: dict[str, list[list[str]]]  # the intake's shard -> id, name and selector of repositories that go
     reset: dict[str, list[str]]  # folder of a pass that is to prepare again -> its temporary tables
+    files: list[list[str]]  # repository and path of removed documents whose repositories stay
     copies_searched: bool  # False where texts were discarded
     again: list[str] = field(default_factory=list)  # shards judged again from pass `again_from` on
     again_from: int = 0
@@ -43,7 +45,7 @@ class Plan:
     def removal(self) -> Removal:
         """What goes, for all requests together."""
         wanted = [Selector(target, value, frozenset(kinds)) for target, value, kinds in self.selectors]
-        return Removal(Selectors.of(wanted), self.ids)
+        return Removal(Selectors.of(wanted), self.ids, Evidence.of((repo, path) for repo, path in self.files))
 
     def save(self, store: Storage, edges: Mapping[str, pa.Table]) -> None:
         """Write it, with the edge tables that replace the present ones; plan.json last."""

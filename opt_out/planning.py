@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from opt_out.erasers import COPY, Erasers, Judgement
+from opt_out.evidence import Evidence
 from opt_out.figures import Measures, figures_without
 from opt_out.journal import Plan
 from opt_out.ledger import Request
@@ -77,7 +78,8 @@ def make_plan(
             for copy in one["copies"]
         ]
     cited = pa.concat_arrays([everything, find_cited(run.store, selectors, executor), _repository_ids(run, selectors)])
-    removal = Removal(Selectors.of(selectors), cited.unique())
+    files = _files_alone(found, Selectors.of(selectors))
+    removal = Removal(Selectors.of(selectors), cited.unique(), Evidence.of(files))
     named = [one for one in selectors if one.target not in ("author", "content")]  # these are found by now
     reach = reach_of([*named, *_repositories_of(found), *_repositories_of(copies)])
     places = find_places(run.store, removal, reach, each, executor)
@@ -95,12 +97,19 @@ def make_plan(
         merkle_root=dataset_root(run.store),
         opted_out=_repositories(run, removal),
         reset=reset,
+        files=[[repo, path] for repo, path in files],
         copies_searched=not any(r["documents"].get("discarded") for p in run.passes for r in p.receipts.values()),
         again=sorted(again.edges) if again else [],
         again_from=again.first_pass if again else 0,
         ids=removal.ids,
     )
     return plan, again.edges if again else {}
+
+
+def _files_alone(found: pa.Table, selectors: Selectors) -> list[tuple[str, str]]:
+    """Repository and path of the documents found whose repositories do not go as a whole."""
+    alone = found.filter(pc.is_null(selectors.repositories().covers(found.select(["repo"]))))
+    return sorted(zip(alone["repo"].to_pylist(), alone["path"].to_pylist(), strict=True))
 
 
 def _present_names(run: Run) -> dict[str, str]:

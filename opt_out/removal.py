@@ -8,12 +8,13 @@ with the repository. What stays by name is the intake's decision that the reposi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opt_out.evidence import Evidence
 from opt_out.selectors import Selectors
 
 NAMES = (
@@ -29,6 +30,7 @@ NAMES = (
     "canonical",
     "detail",
     "fork_of",
+    "evidence",
 )
 REMOVED = "removed"  # what stands for a removed document where another's decision cites it
 CITED = ("canonical", "canonical_repo", "canonical_path")
@@ -43,6 +45,7 @@ class Removal:
 
     selectors: Selectors
     ids: pa.Array
+    evidence: Evidence = field(default_factory=Evidence)
 
     def rows(self, table: pa.Table) -> np.ndarray:
         """Which rows of a table of any schema go, as booleans."""
@@ -71,13 +74,14 @@ class Removal:
         for names in _origins(table):
             repositories = pa.table({"repo": names})
             cites |= self.selectors.repositories().covers(repositories).is_valid().to_numpy()
+        cites |= self.evidence.rows(table)
         return cites & ~self.rows(table)
 
     def without(self, table: pa.Table) -> pa.Table:
         """The rows that stay, where a citation of what goes says so without naming it."""
         cites, stays = self.cites(table), ~self.rows(table)
         if cites.any():
-            table = _anonymous(table, cites)
+            table = self.evidence.without(_anonymous(table, cites), REMOVED)
         return table if stays.all() else table.filter(pa.array(stays))
 
     def _cites(self, column: pa.ChunkedArray, name: str) -> np.ndarray:
@@ -88,7 +92,7 @@ class Removal:
 
 def may_cite(names: Sequence[str]) -> bool:
     """Whether a table with these columns cites documents or repositories: edges, decisions, what a host says."""
-    return "canonical" in names or {"detail", "action"} <= set(names) or bool({*ORIGINS} & {*names})
+    return bool({"canonical", "evidence", *ORIGINS} & {*names}) or {"detail", "action"} <= set(names)
 
 
 def _origins(table: pa.Table) -> Iterator[pa.ChunkedArray]:

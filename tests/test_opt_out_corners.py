@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -214,3 +215,24 @@ def test_damaged_tables_are_one_sentence(folder: Path) -> None:
     told = quarry("opt-out", "apply", folder / "run", "--ledger", folder / "ledger.sqlite", "--inline")
     assert (told.exit_code, told.output.count("\n")) == (1, 1)
     assert "is damaged" in told.output
+
+
+def test_a_removed_licence_file_is_not_named_as_evidence(tmp_path: Path) -> None:
+    folder = build(tmp_path)
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    recipe["passes"]["filter"] = ["license", "select"]
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    run = complete(folder)
+    tables = sorted(run.glob("03-*/side/licenses/*.parquet"))
+
+    def named() -> list[str]:
+        rows = [row for table in tables for row in pq.read_table(table).to_pylist()]
+        return [f"{row['detail']} {row['evidence']}" for row in rows if row["repo"] == "acme/widgets"]
+
+    assert any("LICENSE" in text for text in named())
+    ask(folder, "acme/widgets:LICENSE")
+    apply(folder)
+    assert named()
+    assert not any("LICENSE" in text for text in named())
+    assert any(row["repo"] == "acme/widgets" for row in dataset(run).values())
+    assert nothing_to_do(folder)
