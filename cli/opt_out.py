@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -83,13 +84,18 @@ def import_(
     verified_because: Annotated[
         str, typer.Option("--verified-because", metavar="TEXT", help="Your judgement of why these authors may ask.")
     ] = "",
+    copies: Annotated[
+        bool,
+        typer.Option("--copies", help="Your policy: near-copies elsewhere are to be removed too, for all of them."),
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Print what is read, a JSON line each; record nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Receive all requests of files; what was imported before adds nothing."""
-    demands = itertools.chain.from_iterable(read(_read(file), source or os.path.basename(file)) for file in files)
+    found = itertools.chain.from_iterable(read(_read(file), source or os.path.basename(file)) for file in files)
+    demands = (replace(demand, copies=True) if copies else demand for demand in found)
     if preview:
         for demand in demands:
             typer.echo(json.dumps(_as_json(demand), ensure_ascii=False))

@@ -77,6 +77,14 @@ def test_an_export_becomes_requests_with_the_authority_of_their_authors(opt_out:
     assert states["#115"] == ("held", "")
 
 
+def test_a_policy_of_copies_holds_for_all_that_is_imported(opt_out: Command, ledger: Path) -> None:
+    opt_out("import", DATA / "list.txt", "--copies")
+    with Ledger.open(str(ledger), readonly=True) as book:
+        requests = list(book.requests())
+    assert requests
+    assert all(request.copies for request in requests)
+
+
 def test_importing_twice_adds_nothing(opt_out: Command, ledger: Path) -> None:
     for file in ("issues.json", "issues_gh.jsonl", "map.json", "optouts.jsonl", "table.csv", "list.txt"):
         first = opt_out("import", DATA / file, "--json")
