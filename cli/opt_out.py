@@ -60,7 +60,7 @@ def add(
     wanted = tuple(_limited(parse_selector(text, "the request"), kinds) for text in selectors)
     names = tuple(parse_selector(name, "--former").value for name in former or ())
     if dry_run:
-        _show_touched(dry_run, [*wanted, *(Selector("owner", name) for name in names)], as_json)
+        show_touched(dry_run, [*wanted, *(Selector("owner", name) for name in names)], as_json)
         return
     if verified_because:  # who vouches for the request vouches for its former names too
         wanted, names = (*wanted, *(Selector("owner", name) for name in names)), ()
@@ -132,7 +132,7 @@ def show(request_id: Id, ledger: LedgerFile = LEDGER, dry_run: DryRun = None, as
     with Ledger.open(ledger, readonly=True) as book:
         request = book.request(request_id)
         if dry_run:
-            _show_touched(dry_run, request.selectors, as_json)
+            show_touched(dry_run, request.selectors, as_json)
             return
         history = book.entries_of(request_id)
         person = book.person(request_id)
@@ -179,7 +179,7 @@ def accept(
                     "or reject it."
                 )
         if dry_run:
-            _show_touched(dry_run, read_as or [s for request in requests for s in request.selectors], as_json)
+            show_touched(dry_run, read_as or [s for request in requests for s in request.selectors], as_json)
             return
         if read_as:
             requests = [_read_as(book, requests[0], read_as)]
@@ -311,7 +311,7 @@ def _read(file: str) -> bytes:
         raise UsageError(f"cannot read '{file}' ({error.strerror or error}); name a file or URL.") from None
 
 
-def _show_touched(runs: list[str], selectors: Iterable[Selector], as_json: bool) -> None:
+def show_touched(runs: list[str], selectors: Iterable[Selector], as_json: bool) -> None:
     """The documents of runs that selectors would touch; nothing is recorded."""
     from opt_out.trace import touched  # reads whole tables, which no other command needs
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.erasers import RunErasers
+from cli.opt_out import show_touched
 from opt_out.apply import Record
 from opt_out.honour import due, honour
 from opt_out.ledger import Ledger, Request
-from opt_out.trace import touched
 from pipeline.errors import UsageError
 from pipeline.inline import InlineExecutor
 from pipeline.storage import Storage
@@ -50,7 +50,7 @@ def apply(
     with Ledger.open(ledger, readonly=dry_run) as opened:
         asked = [_accepted(opened, name) for name in requests] if requests else _due(opened, directories)
         if dry_run:
-            _tell_touched(directories, asked, as_json)
+            show_touched(directories, [selector for one in asked for selector in one.selectors], as_json)
             return
         with executor(workers, ray, inline or not asked) as pool:
             done = honour(opened, directories, asked, RunErasers(), pool)
@@ -78,16 +78,6 @@ def _accepted(ledger: Ledger, name: str) -> Request:
     if request.verified is None or request.state in ("withdrawn", "rejected"):
         raise UsageError(f"request {name} is {request.state}, so nothing is removed for it; 'quarry opt-out show' it.")
     return request
-
-
-def _tell_touched(directories: Sequence[str], requests: Sequence[Request], as_json: bool) -> None:
-    rows = touched(directories, [selector for request in requests for selector in request.selectors])
-    if as_json:
-        typer.echo(json.dumps([row._asdict() for row in rows], ensure_ascii=False))
-        return
-    for row in rows:
-        typer.echo(f"{row.run}: {row.repo}:{row.path} ({row.id}) in {row.file}, asked for by {row.selector}")
-    typer.echo(f"{len(rows)} documents of {len(requests)} requests would be removed; nothing was changed.")
 
 
 def _sentences(done: dict[str, list[Record]], directories: Sequence[str]) -> Iterator[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opt_out.erasers import COPY, Erasers, Judgement
+from opt_out.erasers import Erasers, Judgement
 from opt_out.evidence import Evidence
 from opt_out.figures import Measures, figures_without
+from opt_out.found_copies import all_copies, common, told
 from opt_out.journal import Plan
 from opt_out.ledger import Request
 from opt_out.merkle import dataset_root
@@ -24,7 +25,6 @@ from pipeline.state import PassRun, Run
 from pipeline.storage import Storage
 
 COUNTED = ("language", "text", "size", "input_ids", "bytes")  # columns that figures are made of
-COMMON = 8  # owners with a copy from which on a file is nobody's own
 NO_IDS = pa.array([], pa.string())
 
 
@@ -46,7 +46,7 @@ def make_plan(
     found = find_documents(run.store, selectors, executor)
     ids = found["id"].combine_chunks()
     wants_copies = any(request.copies for request in requests.values())
-    copies = _all_copies(run, found, erasers, executor, by_content=wants_copies)
+    copies = all_copies(run, found, erasers, executor, by_content=wants_copies)
     each: dict[str, Removal] = {}
     known: dict[str, dict[str, Any]] = {}
     concerned = _concerned(run, found)
@@ -59,15 +59,15 @@ def make_plan(
         rows = found.filter(wanted.covers(found).is_valid())
         own = rows["id"].combine_chunks()
         theirs = copies.filter(pc.is_in(copies["of"], value_set=own))
-        common = _common(theirs)
+        shared = common(theirs)
         taken = NO_IDS
         if request.copies:
-            taken = theirs.filter(pc.invert(pc.is_in(theirs["of"], value_set=common)))["id"].combine_chunks()
+            taken = theirs.filter(pc.invert(pc.is_in(theirs["of"], value_set=shared)))["id"].combine_chunks()
         each[name] = Removal(wanted, pa.concat_arrays([own, taken]).unique())
         known[name] |= {
             "documents": own.to_pylist(),
             "repositories": pc.unique(rows["repo"]).to_pylist(),
-            "copies": _told(theirs, common if request.copies else NO_IDS),
+            "copies": told(theirs, shared if request.copies else NO_IDS),
         }
     everything = pa.concat_arrays([NO_IDS, *(one.ids for one in each.values())]).unique()
     gone = set(everything.to_pylist())
@@ -138,38 +138,6 @@ def _renamed(selectors: Iterable[Selector], names: Mapping[str, str]) -> Iterato
                 yield one._replace(value=now)
             elif one.target == "path" and one.value.partition(":")[0] == before:
                 yield one._replace(value=f"{now}:{one.value.partition(':')[2]}")
-
-
-def _all_copies(run: Run, found: pa.Table, erasers: Erasers, executor: Executor, *, by_content: bool) -> pa.Table:
-    """Copies of the documents found, as COPY; with `by_content` also what was dropped before any were compared."""
-    if not found.num_rows:
-        return COPY.empty_table()
-    copies = erasers.copies(run, found["id"].combine_chunks(), executor)
-    blobs = {row["blob"]: row["id"] for row in found.to_pylist() if row["blob"]}
-    if not by_content or not blobs:
-        return copies
-    same = find_documents(run.store, [Selector("content", blob) for blob in sorted(blobs)], executor)
-    known = pa.concat_arrays([found["id"].combine_chunks(), copies["id"].combine_chunks()])
-    rows = same.filter(pc.invert(pc.is_in(same["id"], value_set=known))).to_pylist()
-    more = [{**row, "jaccard": 1.0, "of": blobs[row["blob"]], "action": "left"} for row in rows]
-    return pa.concat_tables([copies, pa.Table.from_pylist(more, schema=COPY)])
-
-
-def _common(copies: pa.Table) -> pa.Array:
-    """The documents that are common property, of those that copies are of.
-
-    What stands with many owners (a licence text, a vendored library) is no copy of the requester's work, or not of
-    theirs alone, and taking it from all of them would be too wide.
-    """
-    owners = pc.list_element(pc.split_pattern(pc.ascii_lower(copies["repo"]), "/", max_splits=1), 0)
-    spread = pa.table({"of": copies["of"], "owner": owners}).group_by("of").aggregate([("owner", "count_distinct")])
-    return spread.filter(pc.greater(spread["owner_count_distinct"], COMMON))["of"].combine_chunks()
-
-
-def _told(copies: pa.Table, common: pa.Array) -> list[dict[str, Any]]:
-    """Copies as the ledger has them; those of what is common property say so."""
-    shared = set(common.to_pylist())
-    return [{**copy, "action": "common"} if copy["of"] in shared else copy for copy in copies.to_pylist()]
 
 
 def _repository_ids(run: Run, selectors: Sequence[Selector]) -> pa.Array:
