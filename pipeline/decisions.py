@@ -13,6 +13,7 @@ from pipeline import schema
 from pipeline.stage import Outcome
 
 NO_DECISIONS = schema.DECISION.empty_table()
+SHORTEST_STRETCH = 16  # rows between two dropped ones, on average, below which what is kept is rather copied
 
 
 def decide(
@@ -63,8 +64,16 @@ def drop(
     index = np.flatnonzero(index) if index.dtype == np.bool_ else index.astype(np.int64)
     keep = np.ones(shard.num_rows, dtype=np.bool_)
     keep[index] = False
-    kept = shard if len(index) == 0 else shard.filter(pa.array(keep))
-    return Outcome(kept, decide(shard, index, "drop", reason, detail))
+    return Outcome(_only(shard, keep), decide(shard, index, "drop", reason, detail))
+
+
+def _only(shard: pa.Table, keep: np.ndarray) -> pa.Table:
+    """The rows that `keep` marks: as stretches of the shard's own memory, unless those are short."""
+    bounds = np.flatnonzero(np.diff(keep, prepend=False, append=False)).reshape(-1, 2)
+    if len(bounds) * SHORTEST_STRETCH > len(keep):
+        return shard.filter(pa.array(keep))
+    stretches = [shard.slice(start, stop - start) for start, stop in bounds.tolist()]
+    return pa.concat_tables(stretches) if stretches else shard.slice(0, 0)
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:

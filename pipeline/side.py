@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.storage import Storage
@@ -152,6 +153,10 @@ class Corpus:
 
     def read(self, shard: str, columns: Sequence[str] | None = None) -> pa.Table:
         return self.store.read_table(self.paths[shard], columns)
+
+    def read_rows(self, shard: str, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
+        """These columns of the rows with these numbers, in their order."""
+        return self.store.read_rows(self.paths[shard], rows, columns)
 
     def note(self, message: str) -> None:
         """Tell whoever watches the run, such as that a limit is waited for. Only on the driver."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -87,24 +88,39 @@ class Storage:
         Of a file elsewhere, no more is fetched than that takes. Raises RunFailed where the file is damaged.
         """
         listed = None if columns is None else list(columns)
-        try:
-            with io.BytesIO(self.read_bytes(path)) if listed is None else self.open(path) as file:
-                if where is not None:
-                    return pq.read_table(file, columns=listed, filters=[(where[0], "=", where[1])])
-                return pq.ParquetFile(file, pre_buffer=not self.local).read(columns=listed)
-        except (pa.ArrowInvalid, OSError) as error:
-            if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
-                raise
-            raise RunFailed(
-                f"'{self.full(path)}' is damaged ({_first_line(error)}); remove it and run again."
-            ) from None
+        with self._undamaged(path), io.BytesIO(self.read_bytes(path)) if listed is None else self.open(path) as file:
+            if where is not None:
+                return pq.read_table(file, columns=listed, filters=[(where[0], "=", where[1])])
+            return pq.ParquetFile(file, pre_buffer=not self.local).read(columns=listed)
+
+    def read_rows(self, path: str, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
+        """These columns of a Parquet file's rows with these numbers, in their order.
+
+        Row groups that hold none of them are left out. Raises RunFailed where the file is damaged.
+        """
+        with self._undamaged(path), self.open(path) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=not self.local)
+            groups = range(parquet.num_row_groups)
+            sizes = np.array([parquet.metadata.row_group(group).num_rows for group in groups], np.int64)
+            ends = np.cumsum(sizes)
+            read, place = np.unique(np.searchsorted(ends, rows, side="right"), return_inverse=True)
+            left_out = (ends - sizes)[read] - (np.cumsum(sizes[read]) - sizes[read])  # rows before each that is read
+            table = parquet.read_row_groups(read.tolist(), columns=list(columns)).select(list(columns))
+            return table.take(pa.array(rows - left_out[place]))
 
     def read_schema(self, path: str) -> pa.Schema:
         """A Parquet file's schema; RunFailed where it is damaged."""
+        with self._undamaged(path), self.open(path) as file:
+            return pq.read_schema(file)
+
+    @contextmanager
+    def _undamaged(self, path: str) -> Iterator[None]:
+        """Says which file it was where Arrow cannot make sense of one."""
         try:
-            with self.open(path) as file:
-                return pq.read_schema(file)
-        except pa.ArrowInvalid as error:
+            yield
+        except (pa.ArrowInvalid, OSError) as error:
+            if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
+                raise
             raise RunFailed(
                 f"'{self.full(path)}' is damaged ({_first_line(error)}); remove it and run again."
             ) from None
@@ -181,13 +197,15 @@ def _first_line(error: Exception) -> str:
 
 def parquet_bytes(table: pa.Table) -> bytes:
     """The table as a Parquet file."""
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     repeated = [name for name in table.column_names if name not in DISTINCT]
     options = {"compression": "zstd", "write_page_index": True, "use_dictionary": repeated}
     with pq.ParquetWriter(sink, table.schema, **options) as writer:
         for start, stop in _row_groups(table):
-            writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
-    return sink.getvalue()
+            # In one piece, as pages would end where a piece does.
+            writer.write_table(table.slice(start, stop - start).combine_chunks(), row_group_size=max(1, stop - start))
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def _row_groups(table: pa.Table) -> list[tuple[int, int]]:

@@ -148,7 +148,7 @@ class Deduplicate(Stage):
                 corpus, documents, source, members.partitions, ranges, self.threshold, number, judged
             )
             source.remove(corpus.side)
-            new, near = verification.verify(corpus, documents, sent.pairs, edges, self.ngram, self.threshold, number)
+            new, near = verification.verify(corpus, documents, sent, edges, self.ngram, self.threshold, number)
             judged = independent_set.settle(corpus, edges, sent.waiting, dropped)
             counts["candidates"] += new
             counts["rejected"] += new - near

@@ -280,6 +280,7 @@ def family_member(family: int, edits: list[tuple[int, str]], length: int) -> str
     threshold=st.sampled_from([0.3, 0.7, 1.0]),
     leaders=st.sampled_from([(1,) * 14, (1, 2, 20), buckets.LEADERS]),
     small=st.booleans(),
+    put_by=st.sampled_from([0, 1, verification.PUT_BY]),  # texts of no, some and all documents that come again
 )
 def test_greedy_choice_is_that_of_one_document_after_the_other(
     tmp_path_factory: pytest.TempPathFactory,
@@ -288,6 +289,7 @@ def test_greedy_choice_is_that_of_one_document_after_the_other(
     threshold: float,
     leaders: tuple[int, ...],
     small: bool,
+    put_by: int,
 ) -> None:
     """However many rounds it takes, and in however many partitions, groups and pieces the work is cut."""
     texts = [family_member(*member) for member in members]
@@ -297,6 +299,7 @@ def test_greedy_choice_is_that_of_one_document_after_the_other(
     tables = [table.slice(start, stop - start) for start, stop in pairwise(bounds)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buckets, "LEADERS", leaders)
+        patch.setattr(verification, "PUT_BY", put_by)
         if small:
             cut_finely(patch)
         outcomes = prepared(tmp_path_factory.mktemp("run"), stage, tables)[0]

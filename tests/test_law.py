@@ -76,3 +76,13 @@ def test_the_law_accepts_what_keeps_it_and_refuses_any_lost_row(texts: list[str]
     if outcome.decisions.num_rows:
         with pytest.raises(LawBroken, match="was lost"):
             check(stage, shard, outcome._replace(decisions=outcome.decisions.slice(1)), "here")
+
+
+@given(st.integers(0, 70), st.sets(st.integers(0, 69), max_size=20))
+def test_what_is_not_dropped_stays_as_it_was(count: int, dropped: set[int]) -> None:
+    shard, rows = (
+        documents([f"text {number}" for number in range(count)]),
+        sorted(row for row in dropped if row < count),
+    )
+    kept = drop(shard, rows, "forbidden_word").kept
+    assert kept.equals(shard.take(np.setdiff1d(np.arange(count), rows)))

@@ -7,13 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UsageError
+from pipeline import storage
+from pipeline.errors import RunFailed, UsageError
 from pipeline.storage import ROW_GROUP_BYTES, Storage, parquet_bytes, read_file, row_bytes
 from tests.toy import documents
 
@@ -39,7 +41,7 @@ def test_equal_tables_give_equal_bytes_however_they_are_cut(texts: list[str], st
         [whole.slice(0, start), whole.slice(start, max(0, stop - start)), whole.slice(max(start, stop))]
     )
     assert row_bytes(pieces["text"]).tolist() == [len(text.encode()) for text in texts]
-    assert parquet_bytes(pieces.combine_chunks()) == parquet_bytes(whole)
+    assert parquet_bytes(pieces) == parquet_bytes(whole)
 
 
 FULL = """
@@ -90,6 +92,27 @@ def test_rows_and_columns_of_a_table_are_read_alone(root: str, tmp_path: Path) -
     assert read_file(f"{store.root}/folder/copy") == b"content"
     with pytest.raises(FileNotFoundError):
         read_file(f"{store.root}/folder/gone")
+
+
+@given(st.lists(st.integers(0, 7), max_size=12), st.integers(1, 8))
+def test_rows_are_read_in_the_order_they_are_asked_for(rows: list[int], group: int) -> None:
+    store, table = Storage("memory://rows/run"), documents([f"text {number}" for number in range(8)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "ROW_GROUP_BYTES", 6 * group)
+        store.write_table("t.parquet", table)
+    read = store.read_rows("t.parquet", np.array(rows, np.int64), ["text", "id"])
+    assert read.equals(table.select(["text", "id"]).take(pa.array(rows, pa.int64())))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
+    for read in (
+        lambda store: store.read_table("t.parquet"),
+        lambda store: store.read_rows("t.parquet", np.array([0]), ["id"]),
+        lambda store: store.read_schema("t.parquet"),
+    ):
+        with pytest.raises(RunFailed, match=r"t\.parquet' is damaged .*; remove it and run again"):
+            read(Storage(tmp_path))
 
 
 def test_a_url_with_credentials_is_refused_and_not_repeated() -> None:

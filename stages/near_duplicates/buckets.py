@@ -40,6 +40,7 @@ MEMBERS = pa.schema(
         ("led", pa.bool_()),  # whether all after it in the bucket have been compared with it
     ]
 )
+LOCATIONS = pa.schema([("location", pa.uint64())])
 PAIRS = pa.schema([(name, pa.uint64()) for name in ("worse", "better", "worse_at", "better_at")])  # ranks, locations
 
 
@@ -49,6 +50,7 @@ class Round(NamedTuple):
     pairs: Shuffle  # a partition a range of the worse document's rank
     waiting: Shuffle  # documents that a later round may find a better one for; partitions alike
     left: Parts  # members of the buckets that are still open
+    unsettled: Shuffle  # their locations, a partition a group
 
 
 class Counts(NamedTuple):
@@ -86,6 +88,7 @@ def pair_up(
         Shuffle(f"pairs-{number}", PAIRS, ranges),
         Shuffle(f"waiting-{number}", WAITING, ranges),
         Parts(f"members-{number}", MEMBERS),
+        Shuffle(f"unsettled-{number}", LOCATIONS, len(documents.all_groups)),
     )
     task = partial(
         _pair_up,
@@ -160,9 +163,9 @@ def _pair_up(
     columns = dict(zip(MEMBERS.names, arrays_of(members.read(side, part)), strict=True))
     takes_part = ~Bits.load(side, dropped).of(columns["rank"])
     columns = {name: values[takes_part] for name, values in columns.items()}
-    order = np.argsort(columns["key"])
-    order = order[_in_company(columns["key"][order])]  # most are alone in their bucket, and need no further sorting
+    order = np.flatnonzero(_may_recur(columns["key"]))  # most are alone in their bucket, and need no sorting
     order = order[np.lexsort((columns["rank"][order], columns["key"][order]))]
+    order = order[_in_company(columns["key"][order])]
     columns = {name: values[order] for name, values in columns.items()}
     key, rank, location, shingles, led = columns.values()
     starts = np.flatnonzero(np.diff(key, prepend=~key[:1]))
@@ -185,7 +188,26 @@ def _pair_up(
         ranks = np.unique(rank[waits])
         ranges = range_of(ranks, documents.count, sent.waiting.partitions)
         sent.waiting.write(side, f"{part:06d}", {"rank": ranks}, ranges)
+        places = np.unique(location[stays])
+        sent.unsettled.write(side, f"{part:06d}", {"location": places}, documents.group_of(places))
     return Counts(int(stays.any()), 0)
+
+
+@numba.njit(nogil=True, cache=True)
+def _may_recur(key: np.ndarray) -> np.ndarray:
+    """False for most keys that occur once, and only for such: what has a place of its own in a table of bits."""
+    bits = np.uint64(16)
+    while (np.uint64(1) << bits) < 16 * len(key):
+        bits += np.uint64(1)
+    shift = np.uint64(64) - bits
+    seen = np.zeros(np.uint64(1) << bits, np.uint8)  # 1 where a key was, 2 where another was too
+    for one in key:
+        place = (one * _SPREAD) >> shift
+        seen[place] = 1 + (seen[place] > 0)
+    recurs = np.empty(len(key), np.bool_)
+    for index in range(len(key)):
+        recurs[index] = seen[(key[index] * _SPREAD) >> shift] == 2
+    return recurs
 
 
 def _in_company(key: np.ndarray) -> np.ndarray:

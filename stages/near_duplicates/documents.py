@@ -96,7 +96,7 @@ class Documents:
         if shard is None:
             assert self.base is not None
             return self.base.read(number, rows, columns)
-        return corpus.read(shard, columns).select(columns).take(pa.array(rows))
+        return corpus.read_rows(shard, rows, columns)
 
 
 def locations(number: int, rows: int) -> np.ndarray:
@@ -110,6 +110,12 @@ def shard_numbers(places: np.ndarray) -> np.ndarray:
 
 def row_numbers(places: np.ndarray) -> np.ndarray:
     return (places & ROW_MASK).astype(np.int64)
+
+
+def of_shard(places: np.ndarray, shard: int) -> slice:
+    """Where a shard's documents are among ascending locations."""
+    start, stop = np.searchsorted(places, np.array([shard, shard + 1], np.uint64) << ROW_BITS).tolist()
+    return slice(start, stop)
 
 
 def by_shard(places: np.ndarray) -> list[tuple[int, np.ndarray]]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.shuffle import Shuffle, arrays_of
 from pipeline.side import Corpus, Side
-from stages.near_duplicates.documents import ROW_BITS, Documents, by_shard, halves, row_numbers
+from stages.near_duplicates.documents import Documents, by_shard, halves, of_shard, row_numbers
 from stages.near_duplicates.equal_sets import EqualSets
 from stages.near_duplicates.independent_set import VERDICTS
 
@@ -89,9 +89,9 @@ def _write(group: int, corpus: Corpus, side: Side, *, documents: Documents, name
         shard = documents.own(number)
         if shard is None:
             continue
-        start, stop = np.searchsorted(location, np.array([number, number + 1], np.uint64) << ROW_BITS).tolist()
-        cited = table.slice(start, stop - start)
-        own = documents.signature(side, number, ["id", "content"]).take(pa.array(row_numbers(location[start:stop])))
+        its = of_shard(location, number)
+        cited = table[its]
+        own = documents.signature(side, number, ["id", "content"]).take(pa.array(row_numbers(location[its])))
         equal = (halves(own["content"]) == halves(cited["content"])).all(axis=1)
         removed = cited["removed"].to_numpy()
         reasons = np.select([removed, equal], ["copy_of_opted_out", "exact_duplicate"], "near_duplicate").tolist()

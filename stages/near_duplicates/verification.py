@@ -2,7 +2,8 @@
 
 Shingles are not stored, as they take more than the texts. A partition asks the groups for the texts that it does not
 have from an earlier round, each shard is read once for all that ask, and the pairs are compared where their texts have
-come together.
+come together. What the next round may ask for, documents in buckets that are still open, is put by: they are few, and
+to read them again would be to read all that stands around them.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import pyarrow.compute as pc
 
 from pipeline.shuffle import Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
-from stages.near_duplicates.buckets import PAIRS
-from stages.near_duplicates.documents import Documents, by_shard, range_size, row_numbers
+from stages.near_duplicates.buckets import LOCATIONS, PAIRS, Round
+from stages.near_duplicates.documents import Documents, by_shard, of_shard, range_size, row_numbers
 from stages.near_duplicates.independent_set import EDGES
 from stages.shingles import ShingleSets, Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
 SHINGLED_AT_ONCE = 8 << 20  # the same, before it makes shingle sets
+PUT_BY = 16 << 20  # bytes of text of a group that a round keeps for the next one
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
 COMPARED = pa.schema([("pair", pa.uint64())])
-HELD = pa.schema([("location", pa.uint64())])
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
 
 
@@ -35,29 +36,42 @@ class Known(NamedTuple):
 
     compared: Parts  # keys of all pairs compared so far
     held: Parts  # whose texts a partition has
+    put_by: Parts  # texts of a group that the next round may ask for, ascending by location
 
     @classmethod
     def after(cls, number: int) -> Known:
-        return cls(Parts(f"compared-{number}", COMPARED), Parts(f"held-{number}", HELD))
+        return cls(
+            Parts(f"compared-{number}", COMPARED), Parts(f"held-{number}", LOCATIONS), Parts(f"put_by-{number}", TEXTS)
+        )
 
 
 def verify(
-    corpus: Corpus, documents: Documents, pairs: Shuffle, edges: Parts, ngram: int, threshold: float, number: int
+    corpus: Corpus, documents: Documents, sent: Round, edges: Parts, ngram: int, threshold: float, number: int
 ) -> tuple[int, int]:
-    """Add the edges among the `pairs` of round `number` to `edges`, partition by partition.
+    """Add the edges among the pairs that round `number` sent to `edges`, partition by partition.
 
     How many pairs are new, and edges of them.
     """
+    pairs = sent.pairs
     before, after = Known.after(number - 1), Known.after(number)
     requests, fresh = Shuffle("requests", REQUESTS, len(documents.all_groups)), Parts("fresh", PAIRS)
     texts = Shuffle("texts", TEXTS, pairs.partitions)
     ask = partial(_ask, documents=documents, pairs=pairs, before=before, after=after, fresh=fresh, requests=requests)
     corpus.map(ask, range(pairs.partitions))
-    answer = partial(_answer, documents=documents, requests=requests, texts=texts, source=pairs.name)
+    answer = partial(
+        _answer,
+        documents=documents,
+        requests=requests,
+        texts=texts,
+        unsettled=sent.unsettled,
+        known=before.put_by,
+        put_by=after.put_by,
+        number=number,
+    )
     corpus.map(answer, documents.all_groups)
     compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
     counts = corpus.map(compare, range(pairs.partitions))
-    for shuffled in (pairs, requests, fresh, *before):
+    for shuffled in (pairs, requests, fresh, sent.unsettled, *before):
         shuffled.remove(corpus.side)
     return sum(new for new, _ in counts), sum(near for _, near in counts)
 
@@ -75,7 +89,7 @@ def _ask(
     requests: Shuffle,
 ) -> None:
     """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
-    (met,), (here,) = (arrays_of(known.read(side, part)) for known in before)
+    (met,), (here,) = (arrays_of(known.read(side, part)) for known in (before.compared, before.held))
     first = part * range_size(documents.count, pairs.partitions)
     new, keys = PAIRS.empty_table(), met[:0]
     for piece in pairs.pieces(side, part):
@@ -101,23 +115,58 @@ def _keys(pairs: pa.Table, first: int, count: int) -> np.ndarray:
 
 
 def _answer(
-    group: int, corpus: Corpus, side: Side, *, documents: Documents, requests: Shuffle, texts: Shuffle, source: str
+    group: int,
+    corpus: Corpus,
+    side: Side,
+    *,
+    documents: Documents,
+    requests: Shuffle,
+    texts: Shuffle,
+    unsettled: Shuffle,
+    known: Parts,
+    put_by: Parts,
+    number: int,
 ) -> None:
-    """Send each text to all partitions that ask for it."""
+    """Send each text to all partitions that ask for it, and put by those that the next round may ask for."""
     location, part = arrays_of(requests.read(side, group))
+    later, at_hand = np.unique(arrays_of(unsettled.read(side, group))[0]), known.read(side, group)
     gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]] = []
-    size, sent = 0, 0
-    for number, chosen in by_shard(location):
-        rows, place = np.unique(row_numbers(location[chosen]), return_inverse=True)
-        column = documents.read(corpus, number, rows, ["text"])["text"].cast(pa.large_string()).combine_chunks()
-        ends = np.cumsum(pc.binary_length(column).to_numpy()[place])  # a text counts each time that it is asked for
-        for some in np.split(np.arange(len(place)), np.flatnonzero(np.diff((size + ends) // SENT_AT_ONCE)) + 1):
-            gathered.append((location[chosen][some], column.take(pa.array(place[some])), part[chosen][some]))
+    kept = [TEXTS.empty_table()]
+    size, sent, left = 0, 0, PUT_BY
+
+    def source() -> str:
+        return f"{number}-{group:06d}-{sent:06d}"
+
+    for shard, chosen in by_shard(location):
+        soon = later[of_shard(later, shard)] if left > 0 else later[:0]
+        places, place = np.unique(np.concatenate([location[chosen], soon]), return_inverse=True)
+        column = _texts(corpus, documents, shard, places, at_hand)
+        asked, stay = place[: len(chosen)], place[len(chosen) :]
+        ends = np.cumsum(pc.binary_length(column).to_numpy()[asked])  # a text counts each time that it is asked for
+        for some in np.split(np.arange(len(asked)), np.flatnonzero(np.diff((size + ends) // SENT_AT_ONCE)) + 1):
+            gathered.append((location[chosen][some], column.take(pa.array(asked[some])), part[chosen][some]))
             size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
             if size > SENT_AT_ONCE:
-                _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
+                _send(side, texts, source(), gathered)
                 gathered, size, sent = [], 0, sent + 1
-    _send(side, texts, f"{source}-{group:06d}-{sent:06d}", gathered)
+        kept.append(pa.table([places[stay], column.take(pa.array(stay))], schema=TEXTS))
+        left -= kept[-1].nbytes
+    _send(side, texts, source(), gathered)
+    if len(later):
+        put_by.write(side, group, dict(zip(TEXTS.names, pa.concat_tables(kept).combine_chunks().columns, strict=True)))
+
+
+def _texts(corpus: Corpus, documents: Documents, shard: int, places: np.ndarray, at_hand: pa.Table) -> pa.Array:
+    """The texts of documents of a shard, large strings; what is not at hand is read."""
+    (known,) = arrays_of(at_hand, "location")
+    there = np.isin(places, known, assume_unique=True)
+    found = [at_hand["text"].take(pa.array(np.searchsorted(known, places[there])))]
+    if not there.all():
+        found.append(
+            documents.read(corpus, shard, row_numbers(places[~there]), ["text"])["text"].cast(pa.large_string())
+        )
+    order = np.argsort(np.concatenate([np.flatnonzero(there), np.flatnonzero(~there)]))
+    return pa.chunked_array([chunk for part in found for chunk in part.chunks]).combine_chunks().take(pa.array(order))
 
 
 def _send(side: Side, texts: Shuffle, source: str, gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]]) -> None:
