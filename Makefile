@@ -7,7 +7,6 @@ PRESET ?= tiny
 INPUT := runs/demo-input
 OPT_OUT := runs/opt-out-demo
 REPOSITORIES ?= runs/pii-repositories
-MINUTES ?= 110
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format test demo opt-out-demo run report train bench pii-model pii-eval docs lock clean
@@ -76,8 +75,8 @@ bench: setup  ## measure the stages on the demo's repositories, see benchmarks/R
 	@$(BIN)/python -m recipes.demo_repositories $(INPUT)
 	$(BIN)/python -m benchmarks.stages $(INPUT)/repositories.txt
 
-pii-model: setup  ## train the bundled NER model again, on a GPU where there is one (MINUTES=110 at most)
-	$(BIN)/python -m pii.ner.train --out pii/ner/bundled --minutes $(MINUTES) --seed 0
+pii-model: setup  ## train the bundled NER model again, on a GPU where there is one
+	$(BIN)/python -m pii.ner.train --out pii/ner/bundled
 
 pii-eval: setup  ## score redaction on the labelled sets; REPOSITORIES=DIR where the real code is, or is cloned to
 	$(BIN)/python -m pii.evaluate --repositories $(REPOSITORIES) --clone --write

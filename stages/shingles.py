@@ -10,6 +10,7 @@ is numba over offsets and bytes, because a Python object a token is some hundred
 from __future__ import annotations
 
 import hashlib
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ _FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying by it loses nothing modulo 2^64
 _LANES = 4  # values that are permuted together
+_BETWEEN_LOOKS = 64  # steps of a merge
+SURE = 5.0  # standard errors
 _EMPTY = np.uint64(0)  # marks a free slot of a hash table, so no shingle hashes to it
 
 
@@ -157,6 +160,9 @@ def jaccard(
     """Jaccard similarity of each pair left_rows[i], right_rows[i], float64; of two empty sets it is 0.
 
     It is exact where it is at least `floor`, and -1 where it is less: a pair is left once it cannot reach it any more.
+    It is left, too, once what has been merged says that it will not: hashes are in no order of the text, so the first
+    u of both are a sample (bottom-k sketches, Cohen and Kaplan 2007), whose share of common ones has a standard error
+    of sqrt(floor * (1 - floor) / u) for a pair at `floor`. At SURE of them, one such pair in a million is lost.
     """
     similarity = np.full(len(left_rows), -1.0)
     for pair in range(len(left_rows)):
@@ -164,12 +170,15 @@ def jaccard(
         other = right.hashes[right.starts[right_rows[pair]] : right.starts[right_rows[pair] + 1]]
         both = len(mine) + len(other)
         needed = np.int64(floor * both / (1 + floor)) - 1  # shared ones; at most two too few, so nothing is lost
-        i, j, shared = 0, 0, 0
-        while i < len(mine) and j < len(other) and shared + min(len(mine) - i, len(other) - j) >= needed:
-            x, y = mine[i], other[j]
-            shared += x == y
-            i += x <= y
-            j += y <= x
+        i, j, shared, likely = 0, 0, 0, True
+        while likely and i < len(mine) and j < len(other) and shared + min(len(mine) - i, len(other) - j) >= needed:
+            for _ in range(min(_BETWEEN_LOOKS, len(mine) - i, len(other) - j)):
+                x, y = mine[i], other[j]
+                shared += x == y
+                i += x <= y
+                j += y <= x
+            merged = i + j - shared
+            likely = shared >= floor * merged - SURE * math.sqrt(floor * (1 - floor) * merged)
         exact = shared / max(1, both - shared)  # too low for a pair that was left, which is below the floor anyway
         if exact >= floor:
             similarity[pair] = exact

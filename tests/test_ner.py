@@ -317,11 +317,19 @@ def test_training_lowers_the_loss_and_writes_a_model_that_loads(
     monkeypatch.setattr(train, "VOCABULARY_TEXTS", 500)
     monkeypatch.setattr(train, "BLOCK", 256)
     monkeypatch.setattr(train, "DEV", 50)
-    losses = train.train(tmp_path / "model", steps=30, minutes=5, seed=0)
+    torch.set_num_threads(1)
+    rounds = [train.Round(20, 1.5e-3, 0.2), train.Round(10, 4e-4, 0.4)]
+    losses = train.train(tmp_path / "model", rounds=rounds)
     assert len(losses) == 30
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
-    assert "step 30" in capsys.readouterr().out
+    assert "round 2 of 2" in capsys.readouterr().out
     assert set(NerModel.load(str(tmp_path / "model"), device="cpu").entities) == set(ENTITIES)
+    assert "the mean of the weights after 20 steps" in (tmp_path / "model/README.md").read_text()
+    train.train(tmp_path / "again", rounds=rounds)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}  # to the bit
+    train.train(tmp_path / "tuned", rounds=rounds[1:], base=str(tmp_path / "model"))
+    assert "fine-tuned from" in (tmp_path / "tuned/README.md").read_text()
 
 
 def test_labels_follow_the_first_solid_character_of_a_token(bundled: NerModel) -> None:

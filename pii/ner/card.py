@@ -27,9 +27,9 @@ permissive licences, and hard negatives (classes, cities, companies, products, e
 from a cloned repository, and no label was made by another model. Names are drawn from lists of given and family names.
 
 ## Training
-{steps:,} steps in {minutes:.0f} minutes, AdamW with a cosine, cross entropy over tokens, running mean of the weights.
+AdamW with a cosine, cross entropy over tokens, running mean of the weights: {schedule}.
 Of each block of texts a part is read with fewer merges of the tokenizer, so that names fall into pieces as unknown ones
-do. `make pii-model` makes this folder again.
+do. `make pii-model` makes this folder again, on one kind of processor to the bit.
 
 ## Scores
 On the dev split of the same generator, whose templates, names and carrier packages the training never saw, at the
@@ -52,8 +52,7 @@ def card(
     scores: Mapping[str, Scores],
     thresholds: Mapping[str, float],
     parameters: int,
-    steps: int,
-    minutes: float,
+    schedule: str,
     base: str | None,
 ) -> str:
     """The card of a model with these scores on the dev split."""
@@ -71,7 +70,6 @@ def card(
         base="" if base is None else f"base_model: {base}\n",
         entities=", ".join(ENTITIES),
         shape=shape,
-        steps=steps,
-        minutes=minutes,
+        schedule=schedule,
         rows=rows,
     )

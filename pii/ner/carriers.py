@@ -21,6 +21,7 @@ from pii.ner.words import words
 RESERVED = frozenset({"scipy", "flask", "requests", "werkzeug", "rich", "networkx"})  # for held-out tests of the model
 # Packages that are lists of names and places.
 _LISTS = frozenset({"faker", "spacy", "ftfy", "tzdata", "phonenumbers", "mimesis", "names"})
+_UNLOCKED = frozenset({"pip", "quarry"})  # not in requirements.lock, so other ones elsewhere
 _PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation)\b|\bApache", re.IGNORECASE)
 _COPYLEFT = re.compile(r"GPL|MPL|Mozilla|Artistic|EPL", re.IGNORECASE)
 _PER_PACKAGE, _PER_SUFFIX, _FILE_LINES = 60, 500, 120
@@ -33,9 +34,9 @@ _TWO_NAMES = re.compile(r"\b[A-Z][a-z]+,? (?:[A-Z]\. )?[A-Z][a-z]+\b")
 
 
 def package_split(name: str) -> Split | None:
-    """Where a package's lines may be used; None for a reserved one."""
+    """Where a package's lines may be used; None where they may not."""
     name = name.lower().replace("_", "-")
-    if name in RESERVED:
+    if name in RESERVED | _UNLOCKED:
         return None
     return "dev" if blake2b(name.encode(), digest_size=1).digest()[0] % 5 == 0 else "train"
 

@@ -32,6 +32,7 @@ _AUTHOR = {  # "author" and its like, by language
 }  # fmt: skip
 _SPACELESS = ("zh", "ja", "th")
 _FAMILY_FIRST = ("zh_CN", "zh_TW", "ja_JP", "ko_KR")
+_SEQUENCE = 31  # words of a list whose order may mean something, such as months
 _KEYS = ("dayNames", "months", "items", "values", "cities", "labels", "key", "id", "title")
 _AROUND = ('"{}"', "'title': '{}',", '  "label": "{}",', "<p>{}</p>", 'msgstr "{}"', "<name>{}</name>")
 
@@ -73,6 +74,8 @@ def _strings(provider: type | None) -> dict[str, tuple[str, ...]]:
         values = [*value.keys(), *value.values()] if isinstance(value, dict) else value
         if isinstance(values, tuple | list):
             kept = tuple(word for word in values if isinstance(word, str) and _is_plain(word))
+            if len(kept) > _SEQUENCE:
+                kept = tuple(sorted(kept))  # Faker makes some of these from sets, which have another order every time
             if name == "word_list" or len(kept) >= 6:
                 result[name] = kept
     return result

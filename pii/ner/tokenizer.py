@@ -26,33 +26,36 @@ def build(texts: Iterator[str], size: int) -> Tokenizer:
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors, trainers
 
     bytes_ = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, continuing_subword_prefix=CONTINUES))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    trained = Tokenizer(models.BPE(unk_token=UNKNOWN, continuing_subword_prefix=CONTINUES))
+    split = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(_PIECES), "isolated"),
             pre_tokenizers.Split(Regex(r"\A[ \r\f\v]\z"), "removed"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
+    trained.pre_tokenizer = split
+    # All bytes that go on with a word are named, since those that are not get their numbers by chance, and of equally
+    # frequent pairs that with the lower numbers is merged first.
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=bytes_,
+        special_tokens=[*SPECIAL, *bytes_, *(CONTINUES + byte for byte in bytes_)],
         continuing_subword_prefix=CONTINUES,
         max_token_length=16,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
-    trained = json.loads(tokenizer.to_str())["model"]
-    vocabulary = trained["vocab"]
-    for byte in bytes_:  # those that no word of `texts` goes on with
-        vocabulary.setdefault(CONTINUES + byte, len(vocabulary))
-    tokenizer.model = models.BPE(
-        vocab=vocabulary,
-        merges=[tuple(pair) for pair in trained["merges"]],
-        unk_token=UNKNOWN,
-        continuing_subword_prefix=CONTINUES,
+    trained.train_from_iterator(texts, trainer)
+    model = json.loads(trained.to_str())["model"]
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=model["vocab"],
+            merges=[tuple(pair) for pair in model["merges"]],
+            unk_token=UNKNOWN,
+            continuing_subword_prefix=CONTINUES,
+        )
     )
+    tokenizer.pre_tokenizer = split
+    tokenizer.add_special_tokens(list(SPECIAL))
     ends = [(CLS, tokenizer.token_to_id(CLS)), (SEP, tokenizer.token_to_id(SEP))]
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{CLS} $A {SEP}", special_tokens=ends)
     return tokenizer

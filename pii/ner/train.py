@@ -4,9 +4,8 @@
     python -m pii.ner.train --out DIR --base bigcode/starencoder        fine-tuning, for a machine with a GPU
     python -m pii.ner.train --out DIR --base DIR --rate 1e-3            going on with a model of ours
 
-Examples are made as they are read (pii/ner/corpus.py), so none is seen twice. Equal seeds and steps give equal models
-on one machine; `--minutes` bounds the time, and a training that it cuts short still ends with its learning rate at 0.
-The weights kept are the running mean of the trained ones, and of its checkpoints the best on the dev split.
+Examples are made as they are read (pii/ner/corpus.py), so none is seen twice. Steps, rates and seed are fixed, and one
+thread sums in one order: on one kind of processor the bundled model comes out the same to the bit.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,10 +38,22 @@ BLOCK = 4096  # examples that are made, sorted by length and shuffled in batches
 BATCH = 2048  # tokens a step, padding included
 COARSE = (0.7, 0.12, 0.1, 0.08)  # how often a block reads all merges, and a half, a quarter, an eighth of them
 VOCABULARY_TEXTS = 60_000
-PROSE = 0.2
 MASKED = 0.08  # share of the tokens that are hidden, so that context and the other half of a name must do
 DEV = 2000  # examples
 FEWEST = 50  # labels of an entity there that choose its threshold
+LEAST = 0.7  # threshold: in real code, what scores less is mostly none (docs/decisions/ner-model.md)
+
+
+class Round(NamedTuple):
+    """A part of the training with a schedule of its own."""
+
+    steps: int
+    peak: float  # learning rate
+    prose: float  # words of other languages that are nobody's name, by examples of the corpus
+
+
+# More steps in one go learn the templates by heart.
+BUNDLED = (Round(2400, 1.5e-3, 0.2), Round(1500, 4e-4, 0.4), Round(1200, 4e-4, 0.4))
 
 
 def new_model(vocabulary: int) -> Any:
@@ -72,12 +83,12 @@ def _label_names() -> dict[str, Any]:
     return {"id2label": dict(enumerate(LABELS)), "label2id": {name: number for number, name in enumerate(LABELS)}}
 
 
-def mixed(seed: int) -> Iterator[Example]:
-    """The training's examples: those of the corpus, and for a share PROSE of them words of other languages."""
+def mixed(seed: int, share: float) -> Iterator[Example]:
+    """The training's examples: those of the corpus, and for a `share` of them words of other languages."""
     rng = np.random.default_rng(seed)
     for example, text in zip(examples(seed, "train"), prose.texts(seed, "train"), strict=False):
         yield example
-        if rng.random() < PROSE:
+        if rng.random() < share:
             yield Example(*text)
 
 
@@ -141,77 +152,90 @@ def rate(progress: float, warmup: float = 0.04) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
 
 
-def train(
-    out: Path,
-    *,
-    steps: int,
-    minutes: float,
-    seed: int,
-    base: str | None = None,
-    peak: float | None = None,
-    every: float = 4.0,
-) -> list[float]:
-    """Trains and writes the model to `out`; the loss of every step. `every`: minutes between checkpoints."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    half = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    stream = mixed(seed)
-    dev = list(islice(examples(seed, "dev"), DEV))
-    if base is None:
-        texts = (example.text for example in islice(mixed(seed + 1), VOCABULARY_TEXTS))
-        readers = [tokenizers_.wrap(tokenizers_.build(texts, VOCABULARY), WINDOW)]
-        model, limit = new_model(len(readers[0])), WINDOW
-    else:
-        from transformers import AutoModelForTokenClassification, AutoTokenizer
+def train(out: Path, *, rounds: Sequence[Round] = BUNDLED, seed: int = 0, base: str | None = None) -> list[float]:
+    """Trains and writes the model to `out`; the loss of every step.
 
-        readers = [AutoTokenizer.from_pretrained(base)]
-        model = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32, **_label_names())
-        limit = min(readers[0].model_max_length, LONGEST)
-    if tokenizers_.is_ours(readers[0]):
-        raw = readers[0].backend_tokenizer
-        readers += [tokenizers_.wrap(tokenizers_.coarser(raw, len(readers[0]) // share), limit) for share in (2, 4, 8)]
-    model = model.to(device).train()
+    A round goes on with the weights of the one before, on other examples. What is written is the mean of what each of
+    them ended with, which is better than any of them (Wortsman et al. 2022, Model soups).
+    """
+    torch.manual_seed(seed)
+    began = time.monotonic()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, tokenizer = new(seed) if base is None else loaded(base)
+    model = model.to(device)
+    dev = list(islice(examples(seed, "dev"), DEV))
+    ends: list[dict[str, torch.Tensor]] = []
+    losses: list[float] = []
+    for number, round_ in enumerate(rounds):
+        losses += learn(model, tokenizer, round_, seed + 1000 * number)
+        ends.append({name: value.clone() for name, value in model.state_dict().items()})
+        scores, _ = check(model, tokenizer, dev)
+        print(f"round {number + 1} of {len(rounds)}: {_figures(scores)}", flush=True)
+    model.load_state_dict({name: torch.stack([end[name] for end in ends]).mean(0) for name in ends[0]})
+    scores, limits = check(model, tokenizer, dev)
+    print(f"their mean: {_figures(scores)}", flush=True)
+    _write(out, model, tokenizer, limits)
+    parameters = sum(weights.numel() for weights in model.parameters())
+    (out / "README.md").write_text(card(scores, limits, parameters, _schedule(rounds), base))
+    print(f"{len(losses):,} steps in {(time.monotonic() - began) / 60:.0f} minutes")
+    return losses
+
+
+def _schedule(rounds: Sequence[Round]) -> str:
+    each = [f"{steps:,} steps with a rate of up to {peak:g}" for steps, peak, _ in rounds]
+    return each[0] if len(each) == 1 else f"the mean of the weights after {', after '.join(each)}"
+
+
+def new(seed: int) -> tuple[Any, Any]:
+    """A model of the bundled one's shape with random weights, and its tokenizer."""
+    texts = (example.text for example in islice(mixed(seed + 1, BUNDLED[0].prose), VOCABULARY_TEXTS))
+    tokenizer = tokenizers_.wrap(tokenizers_.build(texts, VOCABULARY), WINDOW)
+    return new_model(len(tokenizer)), tokenizer
+
+
+def loaded(base: str) -> tuple[Any, Any]:
+    """An encoder or a token classifier by name or path, and its tokenizer."""
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    model = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32, **_label_names())
+    return model, AutoTokenizer.from_pretrained(base)
+
+
+def learn(model: Any, tokenizer: Any, round_: Round, seed: int) -> list[float]:
+    """Trains `model` in place for a round, and leaves the running mean of its weights in it; the loss of every step."""
+    rng = np.random.default_rng(seed)
+    device = model.device.type
+    half = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    limit = min(tokenizer.model_max_length, LONGEST)
+    readers = [tokenizer]
+    if tokenizers_.is_ours(tokenizer):
+        raw = tokenizer.backend_tokenizer
+        readers += [tokenizers_.wrap(tokenizers_.coarser(raw, len(tokenizer) // share), limit) for share in (2, 4, 8)]
+    model.train()
     mean = AveragedModel(model, multi_avg_fn=_drift)
-    decays = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    peak = peak or (1.5e-3 if base is None else 5e-5)
+    decays = [weights for weights in model.parameters() if weights.ndim > 1]
+    others = [weights for weights in model.parameters() if weights.ndim <= 1]
     optimizer = torch.optim.AdamW(
-        [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}], lr=peak, betas=(0.9, 0.98)
+        [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}], betas=(0.9, 0.98)
     )
     loss_of = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=0.03)
-    began = checked = time.monotonic()
     losses: list[float] = []
-    best = -1.0
-    for ids, mask, labels in batches(readers, stream, limit, rng, readers[0].mask_token_id):
-        progress = max(len(losses) / steps, (time.monotonic() - began) / 60 / minutes)
-        if progress < 1:
-            for group in optimizer.param_groups:
-                group["lr"] = peak * rate(progress)
-            with torch.autocast(device, torch.bfloat16, enabled=half):
-                logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-            loss = loss_of(logits.float().flatten(0, 1), labels.to(device).flatten())
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            mean.update_parameters(model)
-            losses.append(float(loss.detach()))
-        if progress >= 1 or time.monotonic() - checked > 60 * every:
-            scores, limits = _check(mean.module, readers[0], dev, device)
-            value = total(scores.values()).f1
-            passed = (time.monotonic() - began) / 60
-            print(f"step {len(losses)}, {passed:.1f} minutes, loss {np.mean(losses[-100:]):.4f}, dev F1 {value:.4f}:")
-            print("  " + ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items()), flush=True)
-            if value > best:
-                best = value
-                _write(out, mean.module, readers[0], limits)
-                (out / "README.md").write_text(
-                    card(scores, limits, sum(p.numel() for p in model.parameters()), len(losses), passed, base)
-                )
-            checked = time.monotonic()
-            if progress >= 1:
-                return losses
+    stream = batches(readers, mixed(seed, round_.prose), limit, rng, tokenizer.mask_token_id)
+    for step, (ids, mask, labels) in enumerate(islice(stream, round_.steps)):
+        for group in optimizer.param_groups:
+            group["lr"] = round_.peak * rate(step / round_.steps)
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        loss = loss_of(logits.float().flatten(0, 1), labels.to(device).flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        mean.update_parameters(model)
+        losses.append(float(loss.detach()))
+        if (step + 1) % 100 == 0:
+            print(f"step {step + 1} of {round_.steps}, loss {np.mean(losses[-100:]):.4f}", flush=True)
+    model.load_state_dict(mean.module.state_dict())
     return losses
 
 
@@ -221,16 +245,20 @@ def _drift(means: list[torch.Tensor], values: list[torch.Tensor], count: torch.T
     torch._foreach_lerp_(means, values, max(0.002, 9 / (10 + int(count))))
 
 
-def _check(
-    model: Any, tokenizer: Any, dev: Sequence[Example], device: str
-) -> tuple[dict[str, Scores], dict[str, float]]:
-    """The scores on the dev split at the best thresholds, and those."""
+def check(model: Any, tokenizer: Any, dev: Sequence[Example]) -> tuple[dict[str, Scores], dict[str, float]]:
+    """The scores of each entity on `dev` at its best threshold from LEAST on, and those."""
     model.eval()
     model.config.thresholds = {}
-    finder = NerModel.of(model, tokenizer, device)
+    finder = NerModel.of(model, tokenizer, model.device.type)
     found = finder.find([example.text for example in dev])
-    limits = thresholds([example.spans for example in dev], found, ENTITIES, FEWEST)
+    best = thresholds([example.spans for example in dev], found, ENTITIES, FEWEST)
+    limits = {entity: max(LEAST, threshold) for entity, threshold in best.items()}
     return measure([example.spans for example in dev], found, limits), limits
+
+
+def _figures(scores: Mapping[str, Scores]) -> str:
+    each = ", ".join(f"{name} {score.f1:.3f}" for name, score in scores.items())
+    return f"dev F1 {total(scores.values()).f1:.4f} ({each})"
 
 
 def _write(out: Path, model: Any, tokenizer: Any, limits: dict[str, float]) -> None:
@@ -241,6 +269,8 @@ def _write(out: Path, model: Any, tokenizer: Any, limits: dict[str, float]) -> N
     stored = copy.deepcopy(model).half()
     stored.config.thresholds = limits
     stored.save_pretrained(out)
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_truncation()  # which the last call asked for
     tokenizer.save_pretrained(out)
     settings = out / "tokenizer_config.json"
     kept = json.loads(settings.read_text())
@@ -253,14 +283,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pii.ner.train", description="Trains the NER model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--steps", type=int, default=2500, help="more make it learn the templates by heart")
-    parser.add_argument("--minutes", type=float, default=110, help="time limit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--base", help="an encoder to fine-tune, by name or path, instead of the small model")
-    parser.add_argument("--rate", type=float, help="peak learning rate")
+    parser.add_argument("--steps", type=int, default=2500, help="of the fine-tuning")
+    parser.add_argument("--rate", type=float, default=5e-5, help="peak learning rate of the fine-tuning")
     given = parser.parse_args()
     torch.set_num_threads(1)  # sums in one order
-    train(given.out, steps=given.steps, minutes=given.minutes, seed=given.seed, base=given.base, peak=given.rate)
+    fine_tuning = (Round(given.steps, given.rate, BUNDLED[-1].prose),)
+    train(given.out, rounds=fine_tuning if given.base else BUNDLED, seed=given.seed, base=given.base)
 
 
 if __name__ == "__main__":

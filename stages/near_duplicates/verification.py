@@ -8,7 +8,7 @@ to read them again would be to read all that stands around them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from stages.shingles import ShingleSets, Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
 SHINGLED_AT_ONCE = 8 << 20  # the same, before it makes shingle sets
+SORTED_AT_ONCE = 1 << 20  # pairs, 32 MB
 PUT_BY = 16 << 20  # bytes of text of a group that a round keeps for the next one
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
 COMPARED = pa.schema([("pair", pa.uint64())])
@@ -91,9 +92,9 @@ def _ask(
     """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
     (met,), (here,) = (arrays_of(known.read(side, part)) for known in (before.compared, before.held))
     first = part * range_size(documents.count, pairs.partitions)
-    new, keys = PAIRS.empty_table(), met[:0]
-    for piece in pairs.pieces(side, part):
-        new = pa.concat_tables([new, piece]).combine_chunks()
+    new, keys, pieces = PAIRS.empty_table(), met[:0], pairs.pieces(side, part)
+    while heap := _heap(pieces, max(SORTED_AT_ONCE, len(new))):
+        new = pa.concat_tables([new, *heap]).combine_chunks()
         keys = _keys(new, first, documents.count)
         order = np.argsort(keys)
         keys = keys[order]
@@ -106,6 +107,14 @@ def _ask(
     after.held.write(side, part, {"location": np.concatenate([here, wanted])})
     asked = {"location": wanted, "partition": np.full(len(wanted), part)}
     requests.write(side, f"{part:06d}", asked, documents.group_of(wanted))
+
+
+def _heap(pieces: Iterator[pa.Table], rows: int) -> list[pa.Table]:
+    """The next pieces, as many as have more than `rows` rows: so none is sorted more than a few times."""
+    heap: list[pa.Table] = []
+    while sum(map(len, heap)) <= rows and (piece := next(pieces, None)) is not None:
+        heap.append(piece)
+    return heap
 
 
 def _keys(pairs: pa.Table, first: int, count: int) -> np.ndarray:
