@@ -25,8 +25,8 @@ from stages.shingles import ShingleSets, Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
 SHINGLED_AT_ONCE = 8 << 20  # the same, before it makes shingle sets
-SORTED_AT_ONCE = 1 << 20  # pairs, 32 MB
-PUT_BY = 16 << 20  # bytes of text of a group that a round keeps for the next one
+SORTED_AT_ONCE = 1 << 19  # pairs, 16 MB
+PUT_BY = 8 << 20  # bytes of text of a shard that a round keeps for the next one
 REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
 COMPARED = pa.schema([("pair", pa.uint64())])
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
@@ -37,7 +37,7 @@ class Known(NamedTuple):
 
     compared: Parts  # keys of all pairs compared so far
     held: Parts  # whose texts a partition has
-    put_by: Parts  # texts of a group that the next round may ask for, ascending by location
+    put_by: Parts  # texts of a shard that the next round may ask for, ascending by location
 
     @classmethod
     def after(cls, number: int) -> Known:
@@ -138,44 +138,42 @@ def _answer(
 ) -> None:
     """Send each text to all partitions that ask for it, and put by those that the next round may ask for."""
     location, part = arrays_of(requests.read(side, group))
-    later, at_hand = np.unique(arrays_of(unsettled.read(side, group))[0]), known.read(side, group)
+    later = np.unique(arrays_of(unsettled.read(side, group))[0])
     gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]] = []
-    kept = [TEXTS.empty_table()]
-    size, sent, left = 0, 0, PUT_BY
+    size, sent = 0, 0
 
     def source() -> str:
         return f"{number}-{group:06d}-{sent:06d}"
 
     for shard, chosen in by_shard(location):
-        soon = later[of_shard(later, shard)] if left > 0 else later[:0]
+        soon = later[of_shard(later, shard)]
         places, place = np.unique(np.concatenate([location[chosen], soon]), return_inverse=True)
-        column = _texts(corpus, documents, shard, places, at_hand)
+        column = _texts(corpus, documents, shard, places, known.read(side, shard))
+        length = pc.binary_length(column).to_numpy()
         asked, stay = place[: len(chosen)], place[len(chosen) :]
-        ends = np.cumsum(pc.binary_length(column).to_numpy()[asked])  # a text counts each time that it is asked for
+        stay = stay[np.cumsum(length[stay]) <= PUT_BY]
+        if len(stay):
+            put_by.write(side, shard, {"location": places[stay], "text": column.take(pa.array(stay))})
+        ends = np.cumsum(length[asked])  # a text counts each time that it is asked for
         for some in np.split(np.arange(len(asked)), np.flatnonzero(np.diff((size + ends) // SENT_AT_ONCE)) + 1):
             gathered.append((location[chosen][some], column.take(pa.array(asked[some])), part[chosen][some]))
-            size += pc.sum(pc.binary_length(gathered[-1][1])).as_py() or 0
+            size += gathered[-1][1].nbytes
             if size > SENT_AT_ONCE:
                 _send(side, texts, source(), gathered)
                 gathered, size, sent = [], 0, sent + 1
-        kept.append(pa.table([places[stay], column.take(pa.array(stay))], schema=TEXTS))
-        left -= kept[-1].nbytes
     _send(side, texts, source(), gathered)
-    if len(later):
-        put_by.write(side, group, dict(zip(TEXTS.names, pa.concat_tables(kept).combine_chunks().columns, strict=True)))
 
 
 def _texts(corpus: Corpus, documents: Documents, shard: int, places: np.ndarray, at_hand: pa.Table) -> pa.Array:
     """The texts of documents of a shard, large strings; what is not at hand is read."""
     (known,) = arrays_of(at_hand, "location")
     there = np.isin(places, known, assume_unique=True)
-    found = [at_hand["text"].take(pa.array(np.searchsorted(known, places[there])))]
+    chunks = at_hand["text"].take(pa.array(np.searchsorted(known, places[there]))).chunks
     if not there.all():
-        found.append(
-            documents.read(corpus, shard, row_numbers(places[~there]), ["text"])["text"].cast(pa.large_string())
-        )
-    order = np.argsort(np.concatenate([np.flatnonzero(there), np.flatnonzero(~there)]))
-    return pa.chunked_array([chunk for part in found for chunk in part.chunks]).combine_chunks().take(pa.array(order))
+        rows = row_numbers(places[~there])
+        chunks += documents.read(corpus, shard, rows, ["text"])["text"].cast(pa.large_string()).chunks
+    column = pa.chunked_array(chunks, pa.large_string()).combine_chunks()
+    return column.take(pa.array(np.argsort(np.argsort(~there, kind="stable")))) if there.any() else column
 
 
 def _send(side: Side, texts: Shuffle, source: str, gathered: list[tuple[np.ndarray, pa.Array, np.ndarray]]) -> None:
@@ -209,7 +207,7 @@ def _compare(
 
 
 def _shingled(pieces: Iterable[pa.Table], needed: np.ndarray, ngram: int) -> tuple[np.ndarray, ShingleSets]:
-    """The locations of texts that are needed, and their shingle sets, a few texts in memory at a time."""
+    """The locations of texts that are `needed` (ascending), and their shingle sets, a few texts in memory at a time."""
     come, sets = [needed[:0]], list[ShingleSets]()
     gathered, size = [TEXTS.empty_table()], 0
 
@@ -219,8 +217,10 @@ def _shingled(pieces: Iterable[pa.Table], needed: np.ndarray, ngram: int) -> tup
         sets.append(shingle_sets(Utf8.of(table["text"]), ngram))
 
     for piece in pieces:
-        gathered.append(piece.filter(pa.array(np.isin(arrays_of(piece, "location")[0], needed))))
-        size += pc.sum(pc.binary_length(gathered[-1]["text"])).as_py() or 0
+        (location,) = arrays_of(piece, "location")
+        place = np.minimum(np.searchsorted(needed, location), len(needed) - 1)
+        gathered.append(piece.filter(pa.array(needed[place] == location)))
+        size += gathered[-1].nbytes
         if size > SHINGLED_AT_ONCE:
             shingle()
             gathered, size = [TEXTS.empty_table()], 0
