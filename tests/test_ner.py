@@ -324,7 +324,7 @@ def test_training_lowers_the_loss_and_writes_a_model_that_loads(
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
     assert "round 2 of 2" in capsys.readouterr().out
     assert set(NerModel.load(str(tmp_path / "model"), device="cpu").entities) == set(ENTITIES)
-    assert "the mean of the weights after 20 steps" in (tmp_path / "model/README.md").read_text()
+    assert "mean of the weights\nafter 20 steps" in (tmp_path / "model/README.md").read_text()
     train.train(tmp_path / "again", rounds=rounds)
     files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}  # to the bit

@@ -186,7 +186,8 @@ def _of_another_script(value: str, threshold: float, is_credited: bool) -> float
         first = 2 if len(value) == 4 else 1
         return min(threshold + UNLISTED, CERTAIN) if bits_of(value[:first]) & FAMILY else 1.0
     if len(words) not in (2, 3) or not (any(bits_of(word) & GIVEN for word in words) or _SLAVIC.search(value)):
-        return 1.0  # words of a translation
+        # Words of a translation, of which only the first is capitalised where there are capitals.
+        return min(threshold + UNLISTED, CERTAIN) if len(words) in (2, 3) and all(map(str.istitle, words)) else 1.0
     return threshold
 
 

@@ -30,6 +30,7 @@ SLOTS = 1 << 18  # of the table: three fifths are taken
 _ORDINARY_FILES = 3  # so many files, of two packages, hold an ordinary word
 _SHARED_FILES = 30  # ... one that is a name too
 _CENSUS = 20_000  # of the census' family names, the most frequent
+_AS_WRITTEN = frozenset({"zh", "ja", "ko", "ar", "fa", "he", "ta", "mr", "or", "ne", "si", "mk"})  # not in ASCII too
 _WORD = re.compile(r"(?<![A-Za-z0-9_])(?:[a-z]{2,20}|[A-Z][a-z]{1,20})(?![A-Za-z0-9_])")
 
 
@@ -112,8 +113,7 @@ def _common(which: int) -> set[str]:
         if which == 2 and eastern:
             found.update(pool.family)
             continue
-        keeps_marks = pool.locale[:2] in ("zh", "ja", "ko", "ar", "fa", "he")
-        found |= _parts(pool[which], spelled_out=not keeps_marks)
+        found |= _parts(pool[which], spelled_out=pool.locale[:2] not in _AS_WRITTEN)
     return found
 
 

@@ -30,7 +30,8 @@ _WEIGHTS = {
     "hu_HU": 2, "ro_RO": 2, "tr_TR": 3, "vi_VN": 2, "id_ID": 2, "hr_HR": 2, "sl_SI": 1, "et_EE": 1, "lt_LT": 1,
     "lv_LV": 1, "az_AZ": 1, "tw_GH": 1, "yo_NG": 1, "zu_ZA": 1, "ga_IE": 1, "is_IS": 1,
     "zh_CN": 3, "ja_JP": 3, "ko_KR": 2, "ru_RU": 3, "uk_UA": 1, "el_GR": 1, "he_IL": 1, "ar_AA": 1, "fa_IR": 1,
-    "hi_IN": 1, "bn_BD": 1, "th_TH": 1, "ka_GE": 1, "hy_AM": 1, "bg_BG": 1,
+    "hi_IN": 1, "bn_BD": 1, "th_TH": 1, "ka_GE": 1, "hy_AM": 1, "bg_BG": 1, "mk_MK": 1, "ta_IN": 1, "mr_IN": 1,
+    "or_IN": 1, "ne_NP": 1, "si_LK": 1,
     "ja_JP latin": 7, "zh_CN latin": 9, "ko_KR latin": 4, "ru_RU latin": 9, "uk_UA latin": 3, "bg_BG latin": 2,
     "mk_MK latin": 1, "el_GR latin": 2, "ka_GE latin": 1, "hy_AM latin": 1, "hi_IN latin": 1, "ta_IN latin": 1,
 }  # fmt: skip
@@ -97,7 +98,7 @@ def _listed(provider: type, attributes: tuple[str, ...]) -> tuple[str, ...]:
         values = getattr(provider, attribute, ())
         if not isinstance(values, property):
             names.update(str(value).strip() for value in values)
-    return tuple(sorted(name for name in names if name and not name.endswith(".")))
+    return tuple(sorted(name for name in names if name and name[0] != "(" and name[-1] != "."))
 
 
 def _latin(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def train(out: Path, *, rounds: Sequence[Round] = BUNDLED, seed: int = 0, base: 
 
 def _schedule(rounds: Sequence[Round]) -> str:
     each = [f"{steps:,} steps with a rate of up to {peak:g}" for steps, peak, _ in rounds]
-    return each[0] if len(each) == 1 else f"the mean of the weights after {', after '.join(each)}"
+    return each[0] if len(each) == 1 else "the mean of the weights\n" + ",\n".join(f"after {one}" for one in each)
 
 
 def new(seed: int) -> tuple[Any, Any]:
