@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,17 +105,18 @@ def test_rows_are_read_in_the_order_they_are_asked_for(rows: list[int], group: i
     assert read.equals(table.select(["text", "id"]).take(pa.array(rows, pa.int64())))
 
 
-@pytest.mark.parametrize("way", ["table", "rows", "schema"])
-def test_a_damaged_file_is_named(way: str, tmp_path: Path) -> None:
+READS: list[Callable[[Storage], object]] = [
+    lambda store: store.read_table("t.parquet"),
+    lambda store: store.read_rows("t.parquet", np.array([0]), ["id"]),
+    lambda store: store.read_schema("t.parquet"),
+]
+
+
+@pytest.mark.parametrize("read", READS, ids=["table", "rows", "schema"])
+def test_a_damaged_file_is_named(read: Callable[[Storage], object], tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
-    store = Storage(tmp_path)
     with pytest.raises(RunFailed, match=r"t\.parquet' is damaged .*; remove it and run again"):
-        if way == "table":
-            store.read_table("t.parquet")
-        elif way == "rows":
-            store.read_rows("t.parquet", np.array([0]), ["id"])
-        else:
-            store.read_schema("t.parquet")
+        read(Storage(tmp_path))
 
 
 def test_a_url_with_credentials_is_refused_and_not_repeated() -> None:
