@@ -24,7 +24,7 @@ from pipeline.errors import UsageError
 from pipeline.shuffle import Parts, Shuffle, remove_all
 from pipeline.side import Corpus, Side
 from pipeline.stage import ContentFile, Outcome, Stage
-from stages.near_duplicates import buckets, equal_sets, evidence, independent_set, ranking, verification
+from stages.near_duplicates import buckets, equal_sets, evidence, independent_set, ranking, screening, verification
 from stages.near_duplicates.base_run import BaseRun, open_base
 from stages.near_duplicates.documents import Documents, partitions
 from stages.shingles import Utf8, content_hashes, permutations, signatures
@@ -140,7 +140,7 @@ class Deduplicate(Stage):
     ) -> tuple[dict[str, int], Parts, str]:
         """Compare in rounds until no bucket is open; counts, the edges, and the name of who is dropped."""
         edges, dropped = Parts("edges", independent_set.EDGES), independent_set.Bits.none(documents.count)
-        counts = dict.fromkeys(("candidates", "rejected", "accepted", "rounds", "left_out"), 0)
+        counts = dict.fromkeys(("candidates", "rejected", "rejected_by_estimate", "accepted", "rounds", "left_out"), 0)
         source: Shuffle | Parts = members
         judged = dropped.save(corpus.side)
         for number in range(len(buckets.LEADERS)):
@@ -148,10 +148,12 @@ class Deduplicate(Stage):
                 corpus, documents, source, members.partitions, ranges, self.threshold, number, judged
             )
             source.remove(corpus.side)
-            new, near = verification.verify(corpus, documents, sent, edges, self.ngram, self.threshold, number)
+            alike, new, left = screening.screen(corpus, documents, sent, self.threshold, number)
+            near = verification.verify(corpus, documents, sent, alike, edges, self.ngram, self.threshold, number)
             judged = independent_set.settle(corpus, edges, sent.waiting, dropped)
             counts["candidates"] += new
             counts["rejected"] += new - near
+            counts["rejected_by_estimate"] += new - left
             counts["accepted"] += near
             counts["left_out"] += found.left_out
             counts["rounds"] += 1

@@ -27,7 +27,7 @@ from pipeline.stage import Outcome
 from pipeline.storage import Storage
 from stages import deduplicate
 from stages.deduplicate import Deduplicate
-from stages.near_duplicates import buckets, equal_sets, ranking, verification
+from stages.near_duplicates import buckets, equal_sets, ranking, screening, verification
 from stages.near_duplicates import documents as near_documents
 from tests.test_shingles import WORDS, hash_of, shingles_of
 
@@ -371,6 +371,24 @@ def test_a_node_with_more_candidates_than_a_round_allows_is_compared_with_all(tm
         }
     }
     assert json.loads(files["pass/side/counts.json"])["rounds"] > 1
+
+
+def test_signatures_spare_most_comparisons_and_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = words(1, 400)
+    texts = [
+        " ".join(base[: 40 * shared] + words(100 + number, 400 - 40 * shared))
+        for number, shared in enumerate([10, 9, 8, 5, 5, 4] * 6)
+    ]
+    stage = Deduplicate(bands=128, rows=2)
+    outcomes, files = prepared(tmp_path / "screened", stage, [documents(texts)])
+    monkeypatch.setattr(screening, "SURE", 1e6)
+    exact, exact_files = prepared(tmp_path / "exact", stage, [documents(texts)])
+    assert outcomes == exact
+    counts, exact_counts = (json.loads(some["pass/side/counts.json"]) for some in (files, exact_files))
+    assert exact_counts.pop("rejected_by_estimate") == 0
+    assert counts.pop("rejected_by_estimate") > 0.8 * counts["rejected"]
+    assert counts == exact_counts
+    assert 0 < counts["near_duplicates"] < 18
 
 
 # --- runs

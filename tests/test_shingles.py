@@ -144,6 +144,19 @@ def test_every_similarity_of_small_sets_is_found_at_its_own_floor(floor: float) 
         assert (jaccard(left, rows, right, rows, float(value)) >= 0).tolist() == (exact >= value).tolist()
 
 
+def test_a_merge_that_ends_early_loses_no_pair_of_large_sets() -> None:
+    generator = np.random.default_rng(3)
+    pairs = []
+    for size in generator.integers(100, 1500, 1500).tolist():
+        hashes = generator.integers(1, 1 << 63, 2 * size, dtype=np.uint64).tolist()
+        shared = int(size * generator.uniform(0.6, 0.95))
+        pairs.append((set(hashes[:size]), set(hashes[size - shared : 2 * size - shared])))
+    left, right, rows = packed([one for one, _ in pairs]), packed([other for _, other in pairs]), np.arange(len(pairs))
+    exact = jaccard(left, rows, right, rows)
+    assert 300 < (exact >= 0.7).sum() < 1200
+    assert jaccard(left, rows, right, rows, 0.7).tolist() == np.where(exact >= 0.7, exact, -1.0).tolist()
+
+
 def test_band_keys_are_equal_where_all_values_of_the_band_are() -> None:
     generator = np.random.default_rng(1)
     minhash = generator.integers(0, 2, (60, 12)).astype(np.uint32)

@@ -41,7 +41,9 @@ MEMBERS = pa.schema(
     ]
 )
 LOCATIONS = pa.schema([("location", pa.uint64())])
+SKETCHES = pa.schema([("location", pa.uint64()), ("shingles", pa.uint32()), ("sketch", pa.binary())])
 PAIRS = pa.schema([(name, pa.uint64()) for name in ("worse", "better", "worse_at", "better_at")])  # ranks, locations
+_SKETCHES = Parts("sketches", SKETCHES)  # by shard
 
 
 class Round(NamedTuple):
@@ -120,17 +122,19 @@ def _send_members(
     size, written = 0, 0
     for number, rank in read_ranks(side, documents, ranks, group).items():
         table = documents.signature(side, number, ["shingles", "minhash"])
-        location, shingles = locations(number, table.num_rows), table["shingles"].to_numpy()
+        location, shingles = locations(number, table.num_rows), table["shingles"].to_numpy().astype(np.uint32)
         sent = documents.compared(side, number) & (shingles > 0) & ~np.isin(location, followers, assume_unique=True)
         minhash = table["minhash"].filter(pa.array(sent)).combine_chunks()
         values = minhash.flatten().to_numpy().reshape(len(minhash), -1 if len(minhash) else bands * rows)
+        sketch = {"location": location[sent], "shingles": shingles[sent], "sketch": _low_bytes(values)}
+        _SKETCHES.write(side, number, sketch)
         keys = band_keys(values, bands, rows) ^ (np.arange(1, bands + 1, dtype=np.uint64) * _SPREAD)
         gathered.append(
             {
                 "key": keys.ravel(),
                 "rank": np.repeat(rank[sent], bands),
                 "location": np.repeat(location[sent], bands),
-                "shingles": np.repeat(shingles[sent].astype(np.uint32), bands),
+                "shingles": np.repeat(shingles[sent], bands),
                 "led": np.zeros(keys.size, bool),
             }
         )
@@ -139,6 +143,19 @@ def _send_members(
             _write_members(side, members, f"{group:06d}-{written:06d}", gathered)
             gathered, size, written = [], 0, written + 1
     _write_members(side, members, f"{group:06d}-{written:06d}", gathered)
+
+
+def sketches_of(side: Side, shard: int) -> pa.Table:
+    """SKETCHES of a shard's documents that take part, ascending by location."""
+    return _SKETCHES.read(side, shard)
+
+
+def _low_bytes(values: np.ndarray) -> pa.Array:
+    """The low byte of each number, a binary value a row."""
+    rows, length = values.shape
+    offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(length)
+    data = values.astype(np.uint8)
+    return pa.Array.from_buffers(pa.binary(), rows, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
 def _write_members(side: Side, members: Shuffle, source: str, gathered: list[dict[str, np.ndarray]]) -> None:

@@ -8,7 +8,7 @@ to read them again would be to read all that stands around them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -19,46 +19,45 @@ import pyarrow.compute as pc
 from pipeline.shuffle import Parts, Shuffle, arrays_of
 from pipeline.side import Corpus, Side
 from stages.near_duplicates.buckets import LOCATIONS, PAIRS, Round
-from stages.near_duplicates.documents import Documents, by_shard, of_shard, range_size, row_numbers
+from stages.near_duplicates.documents import Documents, by_shard, of_shard, row_numbers
 from stages.near_duplicates.independent_set import EDGES
+from stages.near_duplicates.screening import REQUESTS, request
 from stages.shingles import ShingleSets, Utf8, jaccard, shingle_sets
 
 SENT_AT_ONCE = 8 << 20  # bytes of text that a task gathers before it writes
 SHINGLED_AT_ONCE = 8 << 20  # the same, before it makes shingle sets
-SORTED_AT_ONCE = 1 << 19  # pairs, 16 MB
 PUT_BY = 8 << 20  # bytes of text of a shard that a round keeps for the next one
-REQUESTS = pa.schema([("location", pa.uint64()), ("partition", pa.int64())])
-COMPARED = pa.schema([("pair", pa.uint64())])
 TEXTS = pa.schema([("location", pa.uint64()), ("text", pa.large_string())])
 
 
 class Known(NamedTuple):
     """What the partitions had at the end of a round; of each round on its own, as a task may have to be run again."""
 
-    compared: Parts  # keys of all pairs compared so far
     held: Parts  # whose texts a partition has
     put_by: Parts  # texts of a shard that the next round may ask for, ascending by location
 
     @classmethod
     def after(cls, number: int) -> Known:
-        return cls(
-            Parts(f"compared-{number}", COMPARED), Parts(f"held-{number}", LOCATIONS), Parts(f"put_by-{number}", TEXTS)
-        )
+        return cls(Parts(f"held-{number}", LOCATIONS), Parts(f"put_by-{number}", TEXTS))
 
 
 def verify(
-    corpus: Corpus, documents: Documents, sent: Round, edges: Parts, ngram: int, threshold: float, number: int
-) -> tuple[int, int]:
-    """Add the edges among the pairs that round `number` sent to `edges`, partition by partition.
-
-    How many pairs are new, and edges of them.
-    """
-    pairs = sent.pairs
+    corpus: Corpus,
+    documents: Documents,
+    sent: Round,
+    alike: Parts,
+    edges: Parts,
+    ngram: int,
+    threshold: float,
+    number: int,
+) -> int:
+    """Add the edges among the pairs of round `number` that may be `alike` to `edges`, by partition; how many."""
+    partitions = range(sent.pairs.partitions)
     before, after = Known.after(number - 1), Known.after(number)
-    requests, fresh = Shuffle("requests", REQUESTS, len(documents.all_groups)), Parts("fresh", PAIRS)
-    texts = Shuffle("texts", TEXTS, pairs.partitions)
-    ask = partial(_ask, documents=documents, pairs=pairs, before=before, after=after, fresh=fresh, requests=requests)
-    corpus.map(ask, range(pairs.partitions))
+    requests = Shuffle("requests", REQUESTS, len(documents.all_groups))
+    texts = Shuffle("texts", TEXTS, len(partitions))
+    ask = partial(_ask, documents=documents, alike=alike, before=before, after=after, requests=requests)
+    corpus.map(ask, partitions)
     answer = partial(
         _answer,
         documents=documents,
@@ -70,11 +69,11 @@ def verify(
         number=number,
     )
     corpus.map(answer, documents.all_groups)
-    compare = partial(_compare, fresh=fresh, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
-    counts = corpus.map(compare, range(pairs.partitions))
-    for shuffled in (pairs, requests, fresh, sent.unsettled, *before):
+    compare = partial(_compare, alike=alike, texts=texts, edges=edges, ngram=ngram, threshold=threshold)
+    near = sum(corpus.map(compare, partitions))
+    for shuffled in (requests, alike, sent.unsettled, *before):
         shuffled.remove(corpus.side)
-    return sum(new for new, _ in counts), sum(near for _, near in counts)
+    return near
 
 
 def _ask(
@@ -83,44 +82,16 @@ def _ask(
     side: Side,
     *,
     documents: Documents,
-    pairs: Shuffle,
+    alike: Parts,
     before: Known,
     after: Known,
-    fresh: Parts,
     requests: Shuffle,
 ) -> None:
-    """Keep each pair that was not compared before, once, and ask for the texts that are not here."""
-    (met,), (here,) = (arrays_of(known.read(side, part)) for known in (before.compared, before.held))
-    first = part * range_size(documents.count, pairs.partitions)
-    new, keys, pieces = PAIRS.empty_table(), met[:0], pairs.pieces(side, part)
-    while heap := _heap(pieces, max(SORTED_AT_ONCE, len(new))):
-        new = pa.concat_tables([new, *heap]).combine_chunks()
-        keys = _keys(new, first, documents.count)
-        order = np.argsort(keys)
-        keys = keys[order]
-        once = np.diff(keys, prepend=~keys[:1]) != 0
-        once &= np.searchsorted(met, keys) == np.searchsorted(met, keys, side="right")
-        new, keys = new.take(pa.array(order[once])), keys[once]
-    wanted = np.setdiff1d(np.concatenate(arrays_of(new, "worse_at", "better_at")), here)
-    fresh.write(side, part, dict(zip(PAIRS.names, new.columns, strict=True)))
-    after.compared.write(side, part, {"pair": np.sort(np.concatenate([met, keys]))})
+    """Ask for the texts that are not here."""
+    (here,) = arrays_of(before.held.read(side, part))
+    wanted = np.setdiff1d(np.concatenate(arrays_of(alike.read(side, part), "worse_at", "better_at")), here)
     after.held.write(side, part, {"location": np.concatenate([here, wanted])})
-    asked = {"location": wanted, "partition": np.full(len(wanted), part)}
-    requests.write(side, f"{part:06d}", asked, documents.group_of(wanted))
-
-
-def _heap(pieces: Iterator[pa.Table], rows: int) -> list[pa.Table]:
-    """The next pieces, as many as have more than `rows` rows: so none is sorted more than a few times."""
-    heap: list[pa.Table] = []
-    while sum(map(len, heap)) <= rows and (piece := next(pieces, None)) is not None:
-        heap.append(piece)
-    return heap
-
-
-def _keys(pairs: pa.Table, first: int, count: int) -> np.ndarray:
-    """A number for each pair whose worse one is of the range from rank `first` on; it fits in 64 bits."""
-    worse, better = arrays_of(pairs, "worse", "better")
-    return (worse - np.uint64(first)) * np.uint64(count) + better
+    request(side, requests, part, wanted, documents)
 
 
 def _answer(
@@ -184,12 +155,11 @@ def _send(side: Side, texts: Shuffle, source: str, gathered: list[tuple[np.ndarr
 
 
 def _compare(
-    part: int, corpus: Corpus, side: Side, *, fresh: Parts, texts: Shuffle, edges: Parts, ngram: int, threshold: float
-) -> tuple[int, int]:
-    pairs = dict(zip(PAIRS.names, arrays_of(fresh.read(side, part)), strict=True))
-    new = len(pairs["worse"])
-    if new == 0:
-        return 0, 0
+    part: int, corpus: Corpus, side: Side, *, alike: Parts, texts: Shuffle, edges: Parts, ngram: int, threshold: float
+) -> int:
+    pairs = dict(zip(PAIRS.names, arrays_of(alike.read(side, part)), strict=True))
+    if len(pairs["worse"]) == 0:
+        return 0
     needed = np.unique(np.concatenate([pairs["worse_at"], pairs["better_at"]]))
     come, sets = _shingled(texts.pieces(side, part), needed, ngram)
     missing = len(np.setdiff1d(needed, come))
@@ -203,7 +173,7 @@ def _compare(
     known = pa.concat_tables([edges.read(side, part), found])  # twice where the task is run again: no harm
     known = known.sort_by([("worse", "ascending"), ("better", "ascending")])
     edges.write(side, part, dict(zip(EDGES.names, known.columns, strict=True)))
-    return new, int(near.sum())
+    return int(near.sum())
 
 
 def _shingled(pieces: Iterable[pa.Table], needed: np.ndarray, ngram: int) -> tuple[np.ndarray, ShingleSets]:
