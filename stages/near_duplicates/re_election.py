@@ -44,9 +44,10 @@ def re_elect(
 
     Who stays is who would stay had the stage been prepared anew without the removed documents, and what a drop cites is
     the same, but for four things. Where buckets were too large to be compared to the end (`left_out` in counts.json),
-    here all is compared that may matter, so more may be found alike; nor is a pair let go by an estimate. Where comparing took rounds, a rebuild compares
-    what falls early with the leaders until then, and may cite another kept document than the nearest, which is cited
-    here. And the base run counts as it stands now, but for the documents judged again only.
+    here all is compared that may matter, so more may be found alike. No pair is let go by an estimate here. Where
+    comparing took rounds, a rebuild compares what falls early with the leaders until then, and may cite another kept
+    document than the nearest, which is cited here. And the base run counts as it stands now, but for the documents
+    judged again only.
 
     UsageError where the base run is needed and is not there.
     """
