@@ -96,17 +96,22 @@ class Storage:
     def read_rows(self, path: str, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
         """These columns of a Parquet file's rows with these numbers, in their order.
 
-        Row groups that hold none of them are left out. Raises RunFailed where the file is damaged.
+        Row groups that hold none of them are left out, the others read one after the other. Raises RunFailed where the
+        file is damaged.
         """
         with self._undamaged(path), self.open(path) as file:
-            parquet = pq.ParquetFile(file, pre_buffer=not self.local)
-            groups = range(parquet.num_row_groups)
-            sizes = np.array([parquet.metadata.row_group(group).num_rows for group in groups], np.int64)
-            ends = np.cumsum(sizes)
-            read, place = np.unique(np.searchsorted(ends, rows, side="right"), return_inverse=True)
-            left_out = (ends - sizes)[read] - (np.cumsum(sizes[read]) - sizes[read])  # rows before each that is read
-            table = parquet.read_row_groups(read.tolist(), columns=list(columns)).select(list(columns))
-            return table.take(pa.array(rows - left_out[place]))
+            parquet, names = pq.ParquetFile(file, pre_buffer=not self.local), list(columns)
+            sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+            ends = np.cumsum(sizes, dtype=np.int64)
+            group_of = np.searchsorted(ends, rows, side="right")
+            order = np.argsort(group_of, kind="stable")
+            groups, starts = np.unique(group_of[order], return_index=True)
+            pieces = [pa.schema([parquet.schema_arrow.field(name) for name in names]).empty_table()]
+            for group, chosen in zip(groups.tolist(), np.split(order, starts[1:]), strict=False):
+                table = parquet.read_row_group(group, columns=names).select(names)
+                pieces.append(table.take(pa.array(rows[chosen] - (ends[group] - sizes[group]))))
+            found = pa.concat_tables(pieces)
+            return found if (np.diff(order) == 1).all() else found.take(pa.array(np.argsort(order)))
 
     def read_schema(self, path: str) -> pa.Schema:
         """A Parquet file's schema; RunFailed where it is damaged."""

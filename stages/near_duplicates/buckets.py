@@ -27,8 +27,8 @@ from stages.shingles import band_keys
 LEADERS = (8, 64, 512)
 RECORD_BYTES = 100  # of a member in memory, while a partition is sorted
 BUDGET = 128 << 20
-MEMBERS_AT_ONCE = 1 << 20  # that a task gathers before it writes, 28 MB
-PAIRS_AT_ONCE = 1 << 20  # the same, 32 MB
+MEMBERS_AT_ONCE = 1 << 19  # that a task gathers before it writes, 14 MB
+PAIRS_AT_ONCE = 1 << 19  # the same, 16 MB
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: sets the keys of each band apart from those of the others
 
 MEMBERS = pa.schema(
@@ -214,7 +214,7 @@ def _pair_up(
 def _may_recur(key: np.ndarray) -> np.ndarray:
     """False for most keys that occur once, and only for such: what has a place of its own in a table of bits."""
     bits = np.uint64(16)
-    while (np.uint64(1) << bits) < 16 * len(key):
+    while (np.uint64(1) << bits) < 4 * len(key):
         bits += np.uint64(1)
     shift = np.uint64(64) - bits
     seen = np.zeros(np.uint64(1) << bits, np.uint8)  # 1 where a key was, 2 where another was too
