@@ -156,7 +156,7 @@ def train(out: Path, *, rounds: Sequence[Round] = BUNDLED, seed: int = 0, base: 
     """Trains and writes the model to `out`; the loss of every step.
 
     A round goes on with the weights of the one before, on other examples. What is written is the mean of what each of
-    them ended with, which is better than any of them (Wortsman et al. 2022, Model soups).
+    them ended with (Wortsman et al. 2022, Model soups), which depends less on where one of them happened to end.
     """
     torch.manual_seed(seed)
     began = time.monotonic()
@@ -171,7 +171,7 @@ def train(out: Path, *, rounds: Sequence[Round] = BUNDLED, seed: int = 0, base: 
         ends.append({name: value.clone() for name, value in model.state_dict().items()})
         scores, _ = check(model, tokenizer, dev)
         print(f"round {number + 1} of {len(rounds)}: {_figures(scores)}", flush=True)
-    model.load_state_dict({name: torch.stack([end[name] for end in ends]).mean(0) for name in ends[0]})
+    model.load_state_dict(_mean(ends))
     scores, limits = check(model, tokenizer, dev)
     print(f"their mean: {_figures(scores)}", flush=True)
     _write(out, model, tokenizer, limits)
@@ -179,6 +179,13 @@ def train(out: Path, *, rounds: Sequence[Round] = BUNDLED, seed: int = 0, base: 
     (out / "README.md").write_text(card(scores, limits, parameters, _schedule(rounds), base))
     print(f"{len(losses):,} steps in {(time.monotonic() - began) / 60:.0f} minutes")
     return losses
+
+
+def _mean(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.stack([state[name] for state in states]).float().mean(0).to(first.dtype)
+        for name, first in states[0].items()
+    }
 
 
 def _schedule(rounds: Sequence[Round]) -> str:
