@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pii.plugins import load_class
 from pii.spans import Entity
+from pipeline.stage import PLACEMENT
 
 BUNDLED = "bundled"  # the model in pii/ner/bundled
 _WEIGHTS = (".json", ".txt", ".safetensors", ".bin", ".model")
@@ -26,11 +27,13 @@ class NerOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     enabled: bool = True
-    model: str = BUNDLED  # or a Hugging Face token classifier: a directory, or a name that is in the local cache
+    model: Annotated[str, PLACEMENT] = (
+        BUNDLED  # or a Hugging Face token classifier: a directory, or a name that is in the local cache
+    )
     labels: dict[str, str] | None = None  # the model's label (without B-, I-) -> entity, where they are not the same
     # What it is asked for. Addresses, keys and passwords have forms that patterns tell more exactly than a small model.
     entities: list[Entity] = ["NAME", "USERNAME"]
-    device: str = "auto"  # or cpu, cuda, cuda:1; auto is the GPU where there is one
+    device: Annotated[str, PLACEMENT] = "auto"  # or cpu, cuda, cuda:1; auto is the GPU where there is one
     content: str | None = Field(default=None, repr=False)  # digest of the model's files; filled in
 
     @model_validator(mode="before")

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.content import change_files
 from pipeline.errors import UsageError
 from pipeline.stage import PLACEMENT, Stage
@@ -62,8 +64,15 @@ def fingerprint(upstream: str, identities: list[dict[str, Any]]) -> str:
 
 
 def _fields(stage: Stage) -> dict[str, Any]:
-    plain = stage.model_dump(mode="json")
-    for name, field in type(stage).model_fields.items():
-        if PLACEMENT in field.metadata:
-            del plain[name]
+    plain = _without_placement(stage, stage.model_dump(mode="json"))
     return change_files(type(stage), plain, lambda path: {"content": digest_content(path)})
+
+
+def _without_placement(model: BaseModel, plain: dict[str, Any]) -> dict[str, Any]:
+    """The fields that count, those of models in them too."""
+    kept = {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if PLACEMENT not in field.metadata:
+            kept[name] = _without_placement(value, plain[name]) if isinstance(value, BaseModel) else plain[name]
+    return kept

@@ -164,6 +164,14 @@ def test_the_stage_records_what_an_own_recognizer_found(module: Path, side: Side
     assert stage.explain(decision) == "a value that a recognizer of your own calls BADGE was replaced"
 
 
+def test_the_device_that_a_model_runs_on_does_not_count_in_the_fingerprint() -> None:
+    def identity(**ner: str | bool) -> str:
+        return str(stage_identity("redact", Redact.model_validate({"ner": ner})))
+
+    assert identity() == identity(device="cpu")
+    assert identity() != identity(enabled=False)
+
+
 def test_the_fingerprint_counts_what_the_recognizers_do(module: Path, tmp_path: Path) -> None:
     path = tmp_path / "ours.yaml"
     path.write_text(YAML)
