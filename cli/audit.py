@@ -18,6 +18,7 @@ from cli.run import Directory, Json
 from pii.audit_verdicts import Verdicts, read_verdicts
 from pii.policy import Policy
 from pii.redact import Redactor
+from pii.spans import ENTITIES
 from pipeline.errors import UsageError
 from pipeline.state import Run, load_run
 from reports.audit import TOP, Audit, as_json, verdicts_path, write_csv
@@ -81,6 +82,7 @@ def audit(
     run = settled(load_run(directory, CATALOG))
     one = audited(run, stage)
     choice = Choice(entity, language, recognizer)
+    _check_entity(one, entity)
     if recall and (entity or recognizer):
         raise UsageError("--recall draws from all lines of the documents; leave --entity and --recognizer out.")
     verdicts = _verdicts(run, verdicts_file, needed=labelling)
@@ -242,6 +244,15 @@ def _check_blind(verdicts: Verdicts, kind: Any, who: str) -> None:
         raise UsageError(f"'{verdicts.path}' has no verdicts to judge a second time; label once without --blind.")
     if who == auditors[0]:
         raise UsageError(f"'{who}' gave the first verdicts; a second pass is another's: give --auditor NAME.")
+
+
+def _check_entity(one: Audited, entity: str | None) -> None:
+    """UsageError for an entity that is none of ours, nor one that a recognizer of the user's own found."""
+    if entity is not None and entity not in ENTITIES:
+        found = {row["entity"] for row in count(one).by("entity")}
+        if entity not in found:
+            known = ", ".join([*ENTITIES, *sorted(found.difference(ENTITIES))])
+            raise UsageError(f"there is no entity '{entity}'; there are {known}.")
 
 
 def _check_texts(one: Audited, shown: Sequence[Any]) -> None:
