@@ -136,7 +136,7 @@ def test_without_a_terminal_or_keys_it_says_so(run: Run, tmp_path: Path) -> None
         (("--recall", "--left"), "--left is about what was found"),
         (("--recall", "--entity", "NAME"), "leave --entity and --recognizer out"),
         (("--entity", "FOO"), "there is no entity 'FOO'; there are NAME, "),
-        (("--label", "--entity", "NOTHING"), "nothing to judge"),
+        (("--label", "--language", "nothing"), "nothing to judge"),
         (("--stage", "other"), "no redact stage 'other'"),
         (("--csv", "/dev/null/x.csv"), "cannot be written"),
     ],
